@@ -1,0 +1,16 @@
+//! Sessions on a stream, as state machines without IO, and the exit rule that both sides keep.
+
+mod client;
+mod server;
+
+pub use client::ClientSession;
+pub use server::{End, Reason, ServerSession};
+
+const EXIT: &[u8] = b"exit";
+
+/// The exit rule: whether `message` ends a session on a stream.
+#[inline]
+#[must_use]
+pub fn is_exit(message: &[u8]) -> bool {
+    message == EXIT
+}
