@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::MAX_UNIX_PATH;
+use crate::greeting::ERROR;
 
 /// A message was longer than the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,6 +154,18 @@ pub enum Unexpected {
         /// nobody asked for.
         expected: Option<Vec<u8>>,
     },
+}
+
+impl Unexpected {
+    /// What the server said instead, as it said it; nothing if it did not finish a reply.
+    #[must_use]
+    pub fn into_said(self) -> Option<Vec<u8>> {
+        match self {
+            Self::Error(reason) => Some([ERROR, &reason].concat()),
+            Self::Reply { said, .. } => Some(said),
+            Self::TooLong { .. } | Self::Closed { .. } => None,
+        }
+    }
 }
 
 impl fmt::Display for Unexpected {

@@ -1,0 +1,222 @@
+//! The server as a whole: binds, starts its threads, watches over them, and stops.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, never, select};
+use hello_proto::{Endpoint, Framing};
+use log::{error, info, warn};
+use mio::{Poll, Waker};
+
+use crate::acceptor::Acceptor;
+use crate::admission::Admission;
+use crate::bind::{BindError, Bound, bind};
+use crate::clock::{Clock, TICK, ticks};
+use crate::config::Config;
+use crate::datagram::DatagramLoop;
+use crate::handoff::{Handoff, Pool};
+use crate::open_files::sessions_carried;
+use crate::stats::Stats;
+use crate::supervisor::{Ended, Supervisor};
+use crate::worker::Worker;
+
+/// What every thread of a server knows.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) clock: Clock,
+    pub(crate) framing: Framing,
+    pub(crate) max_message: usize,
+    pub(crate) idle_timeout: Duration,
+    pub(crate) idle_ticks: u32,
+    pub(crate) grace: Duration,
+    stopping: AtomicBool,
+}
+
+impl Shared {
+    fn new(config: &Config) -> Self {
+        let never = config.idle_timeout.is_zero();
+        Self {
+            clock: Clock::start(),
+            framing: config.framing,
+            max_message: config.max_message,
+            idle_timeout: config.idle_timeout,
+            idle_ticks: if never { u32::MAX } else { ticks(config.idle_timeout) },
+            // A tenth is for us, so that the process has ended within the grace.
+            grace: config.grace.mul_f64(0.9),
+            stopping: AtomicBool::new(false),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+}
+
+/// A server that listens. Clients that connect are served once it [runs](Server::run).
+#[derive(Debug)]
+pub struct Server {
+    config: Config,
+    bound: Vec<(Endpoint, Bound)>,
+}
+
+impl Server {
+    /// Binds every address of `config`.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`] for the first that cannot be; nothing stays bound then.
+    pub fn bind(config: Config) -> Result<Self, BindError> {
+        let mut bound = Vec::new();
+        for address in &config.addresses {
+            bound.extend(bind(address, config.backlog)?);
+        }
+        Ok(Self { config, bound })
+    }
+
+    /// Where it listens, with real ports, in the order of the configuration.
+    pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+        self.bound.iter().map(|(endpoint, _)| endpoint)
+    }
+
+    /// Serves until `stop` says so, then until every client has been told, or the grace is over.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`] if threads cannot be started, or one of them failed: then the server stops in
+    /// the same way, rather than live on without it.
+    pub fn run(self, stop: &Receiver<()>) -> Result<Stats, RunError> {
+        let running = Running::start(self).map_err(RunError::Start)?;
+        running.watch(stop)
+    }
+}
+
+/// A server with its threads.
+struct Running {
+    shared: Arc<Shared>,
+    supervisor: Supervisor,
+    wakers: Vec<Arc<Waker>>,
+    /// How long the threads have to end, once they are told to.
+    patience: Duration,
+}
+
+impl Running {
+    fn start(Server { config, bound }: Server) -> io::Result<Self> {
+        let max_sessions = within_open_files(&config, bound.len())?;
+        let admission = Admission::new(max_sessions, config.max_sessions_per_address);
+        let shared = Arc::new(Shared::new(&config));
+        let mut supervisor = Supervisor::new();
+        let (mut wakers, mut pool, mut listeners) = (vec![], vec![], vec![]);
+
+        for number in 1..=config.workers {
+            let poll = Poll::new()?;
+            let (handoff, accepted, load) = Handoff::new(&poll)?;
+            let worker = Worker::new(Arc::clone(&shared), poll, accepted, load)?;
+            wakers.push(handoff.waker());
+            pool.push(handoff);
+            supervisor.spawn(format!("worker-{number}"), || worker.run())?;
+        }
+        for (endpoint, bound) in bound {
+            match bound {
+                Bound::Streams(listener) => listeners.push(listener),
+                Bound::Datagrams(socket, file) => {
+                    let name = endpoint.to_string();
+                    let datagrams = DatagramLoop::new(Arc::clone(&shared), socket, endpoint, file)?;
+                    supervisor.spawn(name, || datagrams.run())?;
+                }
+            }
+        }
+        let acceptor = Acceptor::new(Arc::clone(&shared), listeners, Pool::new(pool), admission)?;
+        wakers.push(acceptor.waker());
+        supervisor.spawn("acceptor".to_owned(), || acceptor.run())?;
+
+        info!("serving with {} workers and at most {max_sessions} sessions", config.workers);
+        Ok(Self { shared, supervisor, wakers, patience: config.grace.max(TICK) })
+    }
+
+    fn watch(mut self, stop: &Receiver<()>) -> Result<Stats, RunError> {
+        let (mut stop, mut deadline) = (stop.clone(), None);
+        let (mut total, mut failure) = (Stats::default(), None);
+        while self.supervisor.running > 0 {
+            let mut stopping = false;
+            select! {
+                recv(stop) -> _ => stopping = true,
+                recv(self.supervisor.ended) -> ended => {
+                    self.supervisor.running -= 1;
+                    match ended {
+                        Ok(Ended { outcome: Ok(stats), .. }) => total += stats,
+                        Ok(Ended { name, outcome: Err(message) }) => {
+                            error!("the thread '{name}' failed, so the server stops: {message}");
+                            failure = failure.or(Some(RunError::Failed { name, message }));
+                            stopping = true;
+                        }
+                        Err(_) => break,
+                    }
+                }
+                default(TICK) => {}
+            }
+            self.shared.clock.advance();
+            if stopping && deadline.is_none() {
+                info!("stopping, within {:?}", self.patience);
+                self.stop();
+                stop = never();
+                deadline = Some(Instant::now() + self.patience);
+            }
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                warn!("{} threads did not end in time", self.supervisor.running);
+                break;
+            }
+        }
+        info!("stopped: {total}");
+        failure.map_or(Ok(total), Err)
+    }
+
+    fn stop(&self) {
+        self.shared.stopping.store(true, Ordering::Release);
+        for waker in &self.wakers {
+            if let Err(error) = waker.wake() {
+                warn!("cannot wake a thread, it will notice within {TICK:?}: {error}");
+            }
+        }
+    }
+}
+
+/// The session limit, lowered to what the limit of open files can carry.
+fn within_open_files(config: &Config, sockets: usize) -> io::Result<usize> {
+    let carried = sessions_carried(config.workers, sockets)?;
+    if config.max_sessions > carried {
+        warn!(
+            "--max-sessions {} is more than the limit of open files can carry: lowered to {carried}",
+            config.max_sessions
+        );
+    }
+    Ok(config.max_sessions.min(carried))
+}
+
+/// Why a server did not run until it was told to stop.
+#[derive(Debug)]
+pub enum RunError {
+    /// Its threads could not be started.
+    Start(io::Error),
+    /// One of its threads failed.
+    Failed {
+        /// The name of the thread.
+        name: String,
+        /// What was wrong.
+        message: String,
+    },
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start(error) => write!(f, "cannot start: {error}"),
+            Self::Failed { name, message } => write!(f, "the thread '{name}' failed: {message}"),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}

@@ -1,0 +1,58 @@
+//! The threads of a server: each reports its end, so that none can be missing unnoticed.
+
+use std::any::Any;
+use std::io;
+use std::panic::{self, AssertUnwindSafe};
+use std::thread;
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use crate::stats::Stats;
+
+/// How one thread ended: with its counters, or with what went wrong.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) name: String,
+    pub(crate) outcome: Result<Stats, String>,
+}
+
+/// Starts threads and hears of their ends.
+#[derive(Debug)]
+pub(crate) struct Supervisor {
+    report: Sender<Ended>,
+    pub(crate) ended: Receiver<Ended>,
+    pub(crate) running: usize,
+}
+
+impl Supervisor {
+    pub(crate) fn new() -> Self {
+        // Each thread reports once, so the number of threads bounds it.
+        let (report, ended) = unbounded();
+        Self { report, ended, running: 0 }
+    }
+
+    pub(crate) fn spawn(
+        &mut self,
+        name: String,
+        run: impl FnOnce() -> io::Result<Stats> + Send + 'static,
+    ) -> io::Result<()> {
+        let report = self.report.clone();
+        thread::Builder::new().name(name.clone()).spawn(move || {
+            // What a panic leaves behind is not used again: the process ends.
+            let outcome = match panic::catch_unwind(AssertUnwindSafe(run)) {
+                Ok(Ok(stats)) => Ok(stats),
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(panic) => Err(format!("this is a bug: {}", message(&*panic))),
+            };
+            // Nobody is left to hear it once the grace is over.
+            let _ = report.send(Ended { name, outcome });
+        })?;
+        self.running += 1;
+        Ok(())
+    }
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic")
+}
