@@ -12,8 +12,8 @@ use rustix::io::Errno;
 use crate::Shared;
 use crate::admission::Admission;
 use crate::clock::TICK;
-use crate::handoff::{Accepted, Client, Pool, WAKE};
 use crate::listener::Listener;
+use crate::pool::{Client, Giver, Pool, WAKE};
 use crate::refusal::Refusals;
 use crate::starvation::Starvation;
 use crate::stats::Stats;
@@ -37,7 +37,8 @@ pub(crate) struct Acceptor {
     poll: Poll,
     waker: Arc<Waker>,
     doors: Vec<Door>,
-    pool: Pool,
+    pool: Arc<Pool>,
+    giver: Option<Giver>,
     admission: Arc<Admission>,
     refusals: Refusals,
     refused: Throttle,
@@ -50,7 +51,7 @@ impl Acceptor {
     pub(crate) fn new(
         shared: Arc<Shared>,
         listeners: Vec<Listener>,
-        pool: Pool,
+        pool: Arc<Pool>,
         admission: Arc<Admission>,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
@@ -61,6 +62,7 @@ impl Acceptor {
             doors.push(Door { listener, may_wait: true });
         }
         let refusals = Refusals::new(shared.framing, doors.len());
+        let giver = Some(pool.giver());
         let (starvation, next_id, stats) = (Starvation::default(), 1, Stats::default());
         Ok(Self {
             shared,
@@ -68,6 +70,7 @@ impl Acceptor {
             waker,
             doors,
             pool,
+            giver,
             admission,
             refusals,
             refused: Throttle::default(),
@@ -135,7 +138,7 @@ impl Acceptor {
             match self.doors[door].listener.accept() {
                 Ok((stream, peer)) => {
                     self.starvation.over();
-                    self.welcome(stream, peer)?;
+                    self.welcome(stream, peer);
                 }
                 Err(error) => match Failure::of(&error) {
                     Failure::NobodyWaits => self.doors[door].may_wait = false,
@@ -152,17 +155,14 @@ impl Acceptor {
         Ok(())
     }
 
-    fn welcome(&mut self, stream: Stream, peer: Peer) -> io::Result<()> {
+    fn welcome(&mut self, stream: Stream, peer: Peer) {
         match self.admission.admit(&peer) {
             Ok(permit) => {
                 let client = Client { id: self.next_id, peer, _permit: permit };
                 self.next_id += 1;
-                self.pool.give(Accepted { stream, client })
+                self.pool.give(self.pool.pick(), stream, client);
             }
-            Err(reason) => {
-                self.refuse(stream, &peer, reason);
-                Ok(())
-            }
+            Err(reason) => self.refuse(stream, &peer, reason),
         }
     }
 
@@ -184,7 +184,7 @@ impl Acceptor {
                 self.refuse(stream, &peer, Reason::ShuttingDown);
             }
         }
-        self.pool.close();
+        drop(self.giver.take());
         let deadline = Instant::now() + self.shared.grace;
         while !self.refusals.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());

@@ -22,9 +22,15 @@ pub(crate) struct Lent {
 /// The lent part that sends.
 #[derive(Debug)]
 pub(crate) struct Out {
-    pub(crate) replies: Vec<u8>,
-    pub(crate) registry: Registry,
+    replies: Vec<u8>,
+    registry: Registry,
     pub(crate) now: Tick,
+}
+
+impl Out {
+    pub(crate) fn new(registry: Registry, now: Tick) -> Self {
+        Self { replies: Vec::new(), registry, now }
+    }
 }
 
 /// What is to become of a connection.
@@ -97,6 +103,19 @@ impl Connection {
         connection.session.welcome(&mut out.replies);
         connection.deliver(out)?;
         Ok(connection)
+    }
+
+    /// Stops watching the stream, so that another worker can.
+    pub(crate) fn deregister(&mut self, out: &Out) -> io::Result<()> {
+        self.stream.deregister(&out.registry)
+    }
+
+    /// Watches the stream as a worker that takes it over does.
+    pub(crate) fn register(&mut self, token: Token, out: &Out) -> io::Result<()> {
+        self.token = token;
+        let blocked = self.backlog.is_some();
+        let interest = if blocked { Interest::WRITABLE } else { Interest::READABLE };
+        self.stream.register(&out.registry, token, interest)
     }
 
     pub(crate) fn stream(&self) -> &Stream {

@@ -17,8 +17,8 @@ use crate::bind::{BindError, Bound, bind};
 use crate::clock::{Clock, TICK, ticks};
 use crate::config::Config;
 use crate::datagram::DatagramLoop;
-use crate::handoff::{Handoff, Pool};
 use crate::open_files::sessions_carried;
+use crate::pool::Pool;
 use crate::stats::Stats;
 use crate::supervisor::{Ended, Supervisor};
 use crate::worker::Worker;
@@ -98,7 +98,8 @@ impl Server {
 struct Running {
     shared: Arc<Shared>,
     supervisor: Supervisor,
-    wakers: Vec<Arc<Waker>>,
+    pool: Arc<Pool>,
+    acceptor_waker: Arc<Waker>,
     /// How long the threads have to end, once they are told to.
     patience: Duration,
 }
@@ -109,16 +110,14 @@ impl Running {
         let admission = Admission::new(max_sessions, config.max_sessions_per_address);
         let shared = Arc::new(Shared::new(&config));
         let mut supervisor = Supervisor::new();
-        let (mut wakers, mut pool, mut listeners) = (vec![], vec![], vec![]);
 
-        for number in 1..=config.workers {
-            let poll = Poll::new()?;
-            let (handoff, accepted, load) = Handoff::new(&poll)?;
-            let worker = Worker::new(Arc::clone(&shared), poll, accepted, load)?;
-            wakers.push(handoff.waker());
-            pool.push(handoff);
-            supervisor.spawn(format!("worker-{number}"), || worker.run())?;
+        let polls: Vec<_> = (0..config.workers).map(|_| Poll::new()).collect::<Result<_, _>>()?;
+        let (pool, receivers) = Pool::new(&polls)?;
+        for (index, (poll, handed)) in polls.into_iter().zip(receivers).enumerate() {
+            let worker = Worker::new(Arc::clone(&shared), Arc::clone(&pool), index, handed, poll)?;
+            supervisor.spawn(format!("worker-{}", index + 1), || worker.run())?;
         }
+        let mut listeners = Vec::new();
         for (endpoint, bound) in bound {
             match bound {
                 Bound::Streams(listener) => listeners.push(listener),
@@ -129,12 +128,13 @@ impl Running {
                 }
             }
         }
-        let acceptor = Acceptor::new(Arc::clone(&shared), listeners, Pool::new(pool), admission)?;
-        wakers.push(acceptor.waker());
+        let acceptor = Acceptor::new(Arc::clone(&shared), listeners, Arc::clone(&pool), admission)?;
+        let acceptor_waker = acceptor.waker();
         supervisor.spawn("acceptor".to_owned(), || acceptor.run())?;
 
         info!("serving with {} workers and at most {max_sessions} sessions", config.workers);
-        Ok(Self { shared, supervisor, wakers, patience: config.grace.max(TICK) })
+        let patience = config.grace.max(TICK);
+        Ok(Self { shared, supervisor, pool, acceptor_waker, patience })
     }
 
     fn watch(mut self, stop: &Receiver<()>) -> Result<Stats, RunError> {
@@ -176,10 +176,9 @@ impl Running {
 
     fn stop(&self) {
         self.shared.stopping.store(true, Ordering::Release);
-        for waker in &self.wakers {
-            if let Err(error) = waker.wake() {
-                warn!("cannot wake a thread, it will notice within {TICK:?}: {error}");
-            }
+        self.pool.wake_all();
+        if let Err(error) = self.acceptor_waker.wake() {
+            warn!("cannot wake the acceptor: {error}");
         }
     }
 }

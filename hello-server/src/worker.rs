@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, TryRecvError};
+use crossbeam_channel::Receiver;
 use hello_proto::{Reason, ServerSession};
 use log::{debug, warn};
 use mio::{Events, Poll, Token};
@@ -13,8 +13,10 @@ use slab::Slab;
 use crate::Shared;
 use crate::clock::{TICK, Tick, ticks};
 use crate::connection::{Connection, Fate, Lent, Out};
-use crate::handoff::{Accepted, Client, Load, WAKE};
+use crate::gauge::{Gauge, Reading};
+use crate::pool::{BUSY, Client, Giver, Handed, Pool, WAKE};
 use crate::stats::{Cause, Stats};
+use crate::stream::Stream;
 
 /// The most that one read takes, in bytes. What arrived together up to this much is answered
 /// together.
@@ -23,9 +25,15 @@ const READ: usize = 64 * 1024;
 /// The most events that one wait returns.
 const EVENTS: usize = 1024;
 
+/// How often a worker looks whether it has too much to do.
+const BALANCE: Duration = Duration::from_millis(500);
+
+/// So much of a core must be idle, in percent, for another worker to be of use.
+const SPARE: u32 = 50;
+
 /// A connection, and whose it is.
 #[derive(Debug)]
-struct Session {
+pub(crate) struct Session {
     connection: Connection,
     client: Client,
 }
@@ -34,98 +42,121 @@ struct Session {
 #[derive(Debug)]
 pub(crate) struct Worker {
     shared: Arc<Shared>,
+    pool: Arc<Pool>,
+    /// Its place in the pool.
+    index: usize,
+    giver: Option<Giver>,
+    handed: Receiver<Handed>,
     poll: Poll,
-    accepted: Receiver<Accepted>,
-    load: Arc<Load>,
     /// A session's key is the token of its events.
     sessions: Slab<Session>,
     lent: Lent,
     swept: Tick,
+    /// In percent of a core, as of the last reading of the gauge.
+    busy: u32,
     stats: Stats,
 }
 
 impl Worker {
     pub(crate) fn new(
         shared: Arc<Shared>,
+        pool: Arc<Pool>,
+        index: usize,
+        handed: Receiver<Handed>,
         poll: Poll,
-        accepted: Receiver<Accepted>,
-        load: Arc<Load>,
     ) -> io::Result<Self> {
-        let now = shared.clock.now();
-        let registry = poll.registry().try_clone()?;
-        let out = Out { replies: Vec::new(), registry, now };
+        let giver = Some(pool.giver());
+        let swept = shared.clock.now();
+        let out = Out::new(poll.registry().try_clone()?, swept);
         let lent = Lent { input: vec![0; READ].into_boxed_slice(), out };
-        let (sessions, stats) = (Slab::new(), Stats::default());
-        Ok(Self { shared, poll, accepted, load, sessions, lent, swept: now, stats })
+        let (sessions, busy, stats) = (Slab::new(), 0, Stats::default());
+        Ok(Self { shared, pool, index, giver, handed, poll, sessions, lent, swept, busy, stats })
     }
 
     /// Serves until the server stops, and then until every session has ended or the grace is over.
     pub(crate) fn run(mut self) -> io::Result<Stats> {
         let mut events = Events::with_capacity(EVENTS);
+        let mut gauge = Gauge::start();
         while !self.shared.is_stopping() {
-            // Only sessions make time pass for a worker.
-            let timeout = (!self.sessions.is_empty()).then_some(TICK);
+            // Time passes only for a worker that has sessions, or is still thought busy.
+            let timeout = (!self.sessions.is_empty() || self.busy > 0).then_some(TICK);
             self.turn(&mut events, timeout)?;
-            self.sweep(self.shared.idle_ticks);
+            if self.tick() {
+                self.sweep(self.shared.idle_ticks);
+                self.balance(&mut gauge);
+            }
         }
         self.stop(&mut events)?;
         Ok(self.stats)
     }
 
+    /// Waits for events, and does what they make possible.
     fn turn(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+        self.pool.set_asleep(self.index, true);
+        let timeout = if self.handed.is_empty() { timeout } else { Some(Duration::ZERO) };
         wait(&mut self.poll, events, timeout)?;
+        self.pool.set_asleep(self.index, false);
         self.lent.out.now = self.shared.clock.now();
-        for event in events.iter() {
-            if event.token() == WAKE {
-                self.adopt();
-                continue;
-            }
+        for event in events.iter().filter(|event| event.token() != WAKE) {
             let key = event.token().0;
             if let Some(session) = self.sessions.get_mut(key) {
                 let fate = session.connection.ready(event, &mut self.lent);
                 self.settle(key, fate);
             }
         }
+        self.adopt();
         Ok(())
     }
 
-    /// Takes in what the acceptor has handed over; whether there will be more.
-    fn adopt(&mut self) -> bool {
-        loop {
-            match self.accepted.try_recv() {
-                Ok(Accepted { stream, client }) => {
-                    let place = self.sessions.vacant_entry();
-                    let session = ServerSession::new(self.shared.framing, self.shared.max_message);
-                    let token = Token(place.key());
-                    self.stats.opened += 1;
-                    debug!("session {} opened: {} from {}", client.id, stream.local(), client.peer);
-                    match Connection::open(stream, token, session, &mut self.lent.out) {
-                        Ok(connection) => {
-                            place.insert(Session { connection, client });
-                        }
-                        Err(error) => {
-                            debug!("session {} ended: {error}", client.id);
-                            self.stats.end(Cause::Lost);
-                            self.load.leave();
-                        }
-                    }
-                }
-                Err(TryRecvError::Empty) => return true,
-                Err(TryRecvError::Disconnected) => return false,
+    /// Takes in what was handed over.
+    fn adopt(&mut self) {
+        while let Ok(handed) = self.handed.try_recv() {
+            match handed {
+                Handed::Accepted(stream, client) => self.open(stream, client),
+                Handed::Moved(session) => self.take_over(*session),
             }
         }
     }
 
-    /// Ends the sessions whose time is over, at most once a tick.
-    fn sweep(&mut self, idle: u32) {
-        let now = self.shared.clock.now();
-        if now == self.swept {
-            return;
+    fn open(&mut self, stream: Stream, client: Client) {
+        let place = self.sessions.vacant_entry();
+        let session = ServerSession::new(self.shared.framing, self.shared.max_message);
+        let token = Token(place.key());
+        self.stats.opened += 1;
+        debug!("session {} opened: {} from {}", client.id, stream.local(), client.peer);
+        match Connection::open(stream, token, session, &mut self.lent.out) {
+            Ok(connection) => {
+                place.insert(Session { connection, client });
+            }
+            Err(error) => {
+                debug!("session {} ended: lost: {error}", client.id);
+                self.stats.end(Cause::Lost);
+            }
         }
-        self.swept = now;
+    }
+
+    fn take_over(&mut self, mut session: Session) {
+        let place = self.sessions.vacant_entry();
+        let registered = session.connection.register(Token(place.key()), &self.lent.out);
+        let key = place.key();
+        place.insert(session);
+        if registered.is_err() {
+            self.settle(key, Fate::Close(Cause::Lost));
+        }
+    }
+
+    /// Whether the clock has moved since this was last asked.
+    fn tick(&mut self) -> bool {
+        let now = self.shared.clock.now();
+        now != std::mem::replace(&mut self.swept, now)
+    }
+
+    /// Ends the sessions whose time is over.
+    fn sweep(&mut self, idle: u32) {
+        let now = self.swept;
         self.lent.out.now = now;
         self.each(|session, shared, lent| {
-            let Session { connection, .. } = session;
+            let connection = &mut session.connection;
             if !connection.is_overdue(idle, now) {
                 Fate::Keep
             } else if connection.is_open() {
@@ -136,19 +167,48 @@ impl Worker {
         });
     }
 
+    /// Hands half of the sessions that are in use to the idlest worker, if this one has more to do
+    /// than its core can, and another core has nothing to do.
+    fn balance(&mut self, gauge: &mut Gauge) {
+        let Some(Reading { busy, machine_idle }) = gauge.read(BALANCE) else {
+            return;
+        };
+        self.busy = busy;
+        self.pool.set_busy(self.index, busy);
+        let idlest = self.pool.idlest();
+        if busy < BUSY || machine_idle < SPARE || idlest == self.index {
+            return;
+        }
+        let in_use = |session: &Session| self.swept.since(session.connection.active) <= 1;
+        let keys: Vec<_> =
+            self.sessions.iter().filter(|(_, s)| in_use(s)).map(|(k, _)| k).collect();
+        debug!("worker {} is busy: hands over half of {} sessions", self.index + 1, keys.len());
+        for key in keys.into_iter().skip(1).step_by(2) {
+            let mut session = self.sessions.remove(key);
+            if session.connection.deregister(&self.lent.out).is_err() {
+                self.close(&session, Cause::Lost);
+            } else if let Err(session) = self.pool.offer(idlest, session) {
+                self.take_over(*session);
+                break;
+            }
+        }
+    }
+
     /// Ends every session at a message boundary, and waits for the clients to take that in.
     fn stop(&mut self, events: &mut Events) -> io::Result<()> {
         let deadline = Instant::now() + self.shared.grace;
-        let mut more = true;
-        while more || !self.sessions.is_empty() {
+        drop(self.giver.take());
+        while !(self.sessions.is_empty() && self.pool.is_closed() && self.handed.is_empty()) {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
             }
-            more = more && self.adopt();
+            self.adopt();
             self.each(|session, _, lent| session.connection.stop(lent));
             self.turn(events, Some(left.min(TICK)))?;
-            self.sweep(ticks(self.shared.grace));
+            if self.tick() {
+                self.sweep(ticks(self.shared.grace));
+            }
         }
         if !self.sessions.is_empty() {
             warn!("{} sessions were cut off: the grace is over", self.sessions.len());
@@ -177,7 +237,6 @@ impl Worker {
     /// Counts a session that is over. The stream closes, and its place is free, when it is dropped.
     fn close(&mut self, session: &Session, cause: Cause) {
         let Session { connection, client } = session;
-        self.load.leave();
         self.stats.end(cause);
         self.stats.messages += connection.messages();
         self.stats.bytes_in += connection.bytes_in;
