@@ -1,0 +1,144 @@
+//! The way to a server: every address of its endpoint, in order.
+
+use std::io::{self, ErrorKind};
+
+use hello_proto::Endpoint;
+use log::info;
+use socket2::{SockAddr, Socket, Type};
+
+use super::resolve::resolve;
+use super::retry::patiently;
+use super::{Connection, Deadline, address_text};
+use crate::config::Target;
+use crate::failure::{Failure, Kind};
+
+/// Connects to the first address of `target` that accepts.
+///
+/// # Errors
+///
+/// Why none accepted, though it was tried again for as long as `target` says.
+pub(crate) fn connect(target: &Target) -> Result<Connection, Failure> {
+    patiently(target.wait, || {
+        let deadline = Deadline::after(target.timeout);
+        connect_first(target, &addresses(target, deadline)?, deadline)
+    })
+}
+
+/// Makes a datagram socket for each address of `target`; whether a server is there is not known
+/// before its first reply. There is at least one.
+///
+/// # Errors
+///
+/// Why that worked for none, though it was tried again for as long as `target` says.
+pub(crate) fn connect_each(target: &Target) -> Result<Vec<Connection>, Failure> {
+    patiently(target.wait, || {
+        let deadline = Deadline::after(target.timeout);
+        let (mut connections, mut failures) = (Vec::new(), Vec::new());
+        for address in addresses(target, deadline)? {
+            match open(target, &address, deadline) {
+                Ok(connection) => connections.push(connection),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        if connections.is_empty() { Err(Failure::all(failures)) } else { Ok(connections) }
+    })
+}
+
+fn connect_first(
+    target: &Target,
+    addresses: &[SockAddr],
+    deadline: Deadline,
+) -> Result<Connection, Failure> {
+    let mut failures = Vec::new();
+    for (index, address) in addresses.iter().enumerate() {
+        // An address that never answers leaves their share of the time to the others.
+        let share = deadline.share_of(addresses.len() - index);
+        match open(target, address, share) {
+            Ok(connection) => {
+                failures.iter().for_each(|failure| info!("{failure}"));
+                connection.log_as("connected to");
+                return Ok(connection);
+            }
+            Err(failure) => failures.push(failure),
+        }
+    }
+    Err(Failure::all(failures))
+}
+
+/// At least one.
+fn addresses(target: &Target, deadline: Deadline) -> Result<Vec<SockAddr>, Failure> {
+    match &target.endpoint {
+        Endpoint::Tcp(server) | Endpoint::Udp(server) => {
+            let addresses = resolve(server, target.family, deadline)?;
+            Ok(addresses.into_iter().map(SockAddr::from).collect())
+        }
+        Endpoint::Unix(path) | Endpoint::Unixgram(path) => {
+            let address = SockAddr::unix(path).map_err(|error| {
+                Failure::unreached(Kind::Unreachable, format!("{error}, expected a socket's path"))
+            })?;
+            Ok(vec![address])
+        }
+    }
+}
+
+fn open(target: &Target, address: &SockAddr, deadline: Deadline) -> Result<Connection, Failure> {
+    let socket = bound_socket(target, address)?;
+    connect_before(&socket, address, deadline)
+        .map_err(|error| unreached(target, address, &error))?;
+    Ok(Connection::new(socket, address))
+}
+
+fn bound_socket(target: &Target, address: &SockAddr) -> Result<Socket, Failure> {
+    let kind = if target.is_datagram() { Type::DGRAM } else { Type::STREAM };
+    let socket = Socket::new(address.domain(), kind, None)
+        .map_err(|error| unreached(target, address, &error))?;
+    match (&target.endpoint, target.bind) {
+        (Endpoint::Unixgram(_), _) => {
+            // With no name given, Linux chooses one in its abstract namespace. A server can reply
+            // to it whatever its rights, and there is no file to leave behind.
+            let bound = SockAddr::unix("").and_then(|unnamed| socket.bind(&unnamed));
+            bound.map_err(|error| unreached(target, address, &error))?;
+        }
+        (_, Some(bind)) => socket.bind(&bind.into()).map_err(|error| {
+            let message =
+                format!("--bind {bind}: {error}, expected a free address of this machine");
+            Failure::unreached(Kind::Unreachable, message)
+        })?,
+        (_, None) => {}
+    }
+    Ok(socket)
+}
+
+fn connect_before(socket: &Socket, address: &SockAddr, deadline: Deadline) -> io::Result<()> {
+    let left = deadline.remaining_or_timed_out()?;
+    if address.is_unix() {
+        // A full backlog is no error that poll(2) could wait out; connect(2) itself waits.
+        socket.set_write_timeout(Some(left))?;
+        return socket.connect(address);
+    }
+    socket.connect_timeout(address, left)?;
+    if socket.r#type()? == Type::STREAM {
+        socket.set_tcp_nodelay(true)?;
+    }
+    // A port without a listener may be given to us, and then we have called ourselves.
+    if socket.local_addr()? == *address {
+        return Err(ErrorKind::ConnectionRefused.into());
+    }
+    Ok(())
+}
+
+fn unreached(target: &Target, address: &SockAddr, error: &io::Error) -> Failure {
+    let place = address_text(address).unwrap_or_default();
+    let message = match (Kind::from(error), error.kind()) {
+        (_, ErrorKind::NotFound) => format!("there is no socket at {place}, expected a server's"),
+        (Kind::Refused, _) => format!("nothing listens at {place}, expected a server"),
+        (Kind::Timeout, _) => {
+            format!("{place} did not accept within {:?}, expected a connection", target.timeout)
+        }
+        _ => format!("{place}: {error}, expected a way to the server"),
+    };
+    Failure::unreached(Kind::from(error), message)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,8 @@
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+#[path = "../../tests/replay/endpoint.rs"]
+mod endpoint;
+
+fuzz_target!(|input: &[u8]| endpoint::holds(input));

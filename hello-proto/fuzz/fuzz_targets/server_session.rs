@@ -1,0 +1,8 @@
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+#[path = "../../tests/replay/server_session.rs"]
+mod server_session;
+
+fuzz_target!(|input: &[u8]| server_session::holds(input));
