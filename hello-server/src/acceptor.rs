@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use crate::Shared;
 use crate::admission::Admission;
 use crate::clock::TICK;
+use crate::fault;
 use crate::listener::Listener;
 use crate::pool::{Client, Giver, Pool, WAKE};
 use crate::refusal::Refusals;
@@ -138,6 +139,7 @@ impl Acceptor {
             match self.doors[door].listener.accept() {
                 Ok((stream, peer)) => {
                     self.starvation.over();
+                    fault::inject("acceptor");
                     self.welcome(stream, peer);
                 }
                 Err(error) => match Failure::of(&error) {

@@ -14,6 +14,7 @@ use rustix::net::{RecvFlags, SendFlags, SocketAddrAny, recvfrom, sendto, sockopt
 
 use crate::Shared;
 use crate::clock::TICK;
+use crate::fault;
 use crate::socket_file::SocketFile;
 use crate::stats::Stats;
 use crate::throttle::Throttle;
@@ -76,6 +77,7 @@ impl DatagramLoop {
             }
         };
         self.stats.datagrams += 1;
+        fault::inject("datagram");
         // A Unix socket without a name has no address to answer to.
         let Some(source) = source.filter(|source| self.is_answerable(source)) else {
             self.stats.dropped_source += 1;

@@ -18,6 +18,7 @@ mod clock;
 mod config;
 mod connection;
 mod datagram;
+mod fault;
 mod gauge;
 mod listener;
 mod open_files;

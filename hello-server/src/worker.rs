@@ -13,6 +13,7 @@ use slab::Slab;
 use crate::Shared;
 use crate::clock::{TICK, Tick, ticks};
 use crate::connection::{Connection, Fate, Lent, Out};
+use crate::fault;
 use crate::gauge::{Gauge, Reading};
 use crate::pool::{BUSY, Client, Giver, Handed, Pool, WAKE};
 use crate::stats::{Cause, Stats};
@@ -123,6 +124,7 @@ impl Worker {
         let session = ServerSession::new(self.shared.framing, self.shared.max_message);
         let token = Token(place.key());
         self.stats.opened += 1;
+        fault::inject("worker");
         debug!("session {} opened: {} from {}", client.id, stream.local(), client.peer);
         match Connection::open(stream, token, session, &mut self.lent.out) {
             Ok(connection) => {
