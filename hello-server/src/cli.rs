@@ -36,7 +36,7 @@ Exit codes: 0 stopped by a signal; 1 cannot start, or failed; 2 wrong usage.";
 /// A greeting service over TCP, UDP and Unix sockets: welcomes each client, and answers each
 /// message with `Hello, <message>!`.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(version, after_help = EXAMPLES, max_term_width = 100, args_override_self = true)]
 struct Args {
     /// Where to listen
     #[arg(value_name = "ENDPOINT", default_value = "127.0.0.1:9999", hide_default_value = false)]
