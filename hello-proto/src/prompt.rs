@@ -1,6 +1,9 @@
-//! What both programs share at the prompt: durations as people write them, and usage errors in one
-//! line.
+//! What both programs share at the prompt: numbers and durations as people write them, and usage
+//! errors in one line.
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// The longest duration that an option takes: 365 days.
@@ -32,15 +35,36 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
-/// Folds the several lines of a rendered usage error into one: its hints are kept, the `Usage:`
-/// and `For more information` parts are not.
+/// A reader of whole numbers within `range`; its error is a clause that says what was expected, to
+/// stand behind the option and its value.
 ///
 /// ```
+/// let workers = hello_proto::prompt::number(1..=1024u16);
+/// assert_eq!(workers("2"), Ok(2));
+/// assert_eq!(workers("0"), Err("expected a number from 1 to 1024".to_owned()));
+/// assert_eq!(workers("two"), workers("0"));
+/// ```
+pub fn number<N>(range: RangeInclusive<N>) -> impl Fn(&str) -> Result<N, String> + Clone
+where
+    N: Clone + Display + FromStr + PartialOrd,
+{
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| format!("expected a number from {} to {}", range.start(), range.end()))
+    }
+}
+
+/// Folds the several lines of a usage error as clap renders it into one: its hints are kept, the
+/// `Usage:` and `For more information` parts are not.
+///
+/// ```
+/// use hello_proto::prompt::one_line;
+///
 /// let rendered = "error: unexpected argument '--wat' found\n\n  tip: try '--wait'\n\nUsage: …\n";
-/// assert_eq!(
-///     hello_proto::prompt::one_line(rendered),
-///     "unexpected argument '--wat' found; tip: try '--wait'"
-/// );
+/// assert_eq!(one_line(rendered), "unexpected argument '--wat' found; tip: try '--wait'");
+///
+/// let rendered = "error: invalid value 'x' for '--framing'\n  [possible values: line, raw]\n";
+/// assert_eq!(one_line(rendered), "invalid value 'x' for '--framing'; expected one of line, raw");
 /// ```
 #[must_use]
 pub fn one_line(rendered: &str) -> String {
@@ -53,7 +77,13 @@ pub fn one_line(rendered: &str) -> String {
         if !line.is_empty() {
             line.push_str(if line.ends_with(':') { " " } else { "; " });
         }
-        line.push_str(part);
+        match part.strip_prefix("[possible values: ").and_then(|rest| rest.strip_suffix(']')) {
+            Some(values) => {
+                line.push_str("expected one of ");
+                line.push_str(values);
+            }
+            None => line.push_str(part),
+        }
     }
     line
 }

@@ -17,9 +17,9 @@ fn replay(target: &str, holds: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/replay/inputs").join(target);
     let mut inputs = 0;
     for entry in fs::read_dir(&folder).expect("the target has a folder of inputs") {
-        let path = entry.unwrap().path();
+        let path = entry.expect("the folder can be listed").path();
         println!("{}", path.display());
-        holds(&fs::read(path).unwrap());
+        holds(&fs::read(path).expect("an input can be read"));
         inputs += 1;
     }
     assert!(inputs > 0, "{} is empty", folder.display());

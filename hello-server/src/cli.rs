@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use clap::builder::TypedValueParser as _;
-use clap::{ArgAction, Parser, value_parser};
+use clap::{ArgAction, Parser};
 use hello_proto::{Address, DEFAULT_MAX_MESSAGE, Framing, MAX_MESSAGE, prompt};
 use hello_server::Config;
 use log::LevelFilter;
+
+/// More sessions than any machine has descriptors for.
+const MANY: usize = 1_000_000_000;
 
 const EXAMPLES: &str = "\
 Endpoints:
@@ -43,20 +46,20 @@ struct Args {
     addresses: Vec<Address>,
 
     /// Threads in the pool that serves all sessions [default: the number of cores]
-    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=1024))]
-    workers: Option<u16>,
+    #[arg(long, value_name = "N", value_parser = prompt::number(1..=1024usize))]
+    workers: Option<usize>,
 
     /// Sessions open at once; a client beyond it is told that the server is full
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = value_parser!(u32).range(1..))]
-    max_sessions: u32,
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = prompt::number(1..=MANY))]
+    max_sessions: usize,
 
     /// Sessions open at once from one address, an IPv6 /64 counting as one; 0 for no limit
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    max_sessions_per_address: u32,
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = prompt::number(0..=MANY))]
+    max_sessions_per_address: usize,
 
     /// The longest message
-    #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_MESSAGE as u32, value_parser = value_parser!(u32).range(1..=MAX_MESSAGE as i64))]
-    max_message: u32,
+    #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_MESSAGE, value_parser = prompt::number(1..=MAX_MESSAGE))]
+    max_message: usize,
 
     /// How messages are told apart on streams: by a line feed, by a big-endian u32 before each, or
     /// not at all
@@ -73,7 +76,7 @@ struct Args {
     grace: Duration,
 
     /// How many connections the system holds until they are accepted
-    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = value_parser!(i32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = prompt::number(1..=i32::MAX))]
     backlog: i32,
 
     /// Log more: -v each session, -vv each message; RUST_LOG overrides
@@ -134,10 +137,10 @@ fn invocation(args: Args) -> Invocation {
     let config = Config {
         addresses: args.addresses,
         framing: args.framing,
-        workers: args.workers.map_or_else(cores, usize::from),
-        max_sessions: args.max_sessions as usize,
-        max_sessions_per_address: args.max_sessions_per_address as usize,
-        max_message: args.max_message as usize,
+        workers: args.workers.unwrap_or_else(cores),
+        max_sessions: args.max_sessions,
+        max_sessions_per_address: args.max_sessions_per_address,
+        max_message: args.max_message,
         idle_timeout: args.idle_timeout,
         grace: args.grace,
         backlog: args.backlog,

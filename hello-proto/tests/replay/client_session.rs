@@ -4,7 +4,7 @@ use hello_proto::{ClientSession, Framing, greeting};
 
 /// The first byte picks the framing, the second how the rest is split; the rest is what the server
 /// says to `Bob` and an empty message.
-pub fn holds(input: &[u8]) {
+pub(crate) fn holds(input: &[u8]) {
     let [framing, seed, said @ ..] = input else {
         return;
     };

@@ -5,7 +5,7 @@ use hello_proto::{Decoder, Framing, TooLong};
 const LIMIT: usize = 16;
 
 /// The first byte picks the framing, the second how the rest is split.
-pub fn holds(input: &[u8]) {
+pub(crate) fn holds(input: &[u8]) {
     let [framing, seed, stream @ ..] = input else {
         return;
     };
@@ -45,7 +45,7 @@ fn decode(framing: Framing, chunks: &[&[u8]]) -> (Vec<Vec<u8>>, Result<(), TooLo
 }
 
 /// Cuts `stream` into pieces whose lengths follow from `seed`.
-pub fn pieces(mut stream: &[u8], seed: u8) -> Vec<&[u8]> {
+pub(crate) fn pieces(mut stream: &[u8], seed: u8) -> Vec<&[u8]> {
     let mut pieces = Vec::new();
     let mut length = usize::from(seed);
     while !stream.is_empty() {

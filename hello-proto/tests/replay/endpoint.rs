@@ -3,7 +3,7 @@
 
 use hello_proto::{Address, Endpoint, MAX_UNIX_PATH};
 
-pub fn holds(input: &[u8]) {
+pub(crate) fn holds(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else {
         return;
     };

@@ -5,7 +5,7 @@ use hello_proto::{End, Framing, ServerSession};
 const LIMIT: usize = 16;
 
 /// The first byte picks the framing, the second how the rest is split.
-pub fn holds(input: &[u8]) {
+pub(crate) fn holds(input: &[u8]) {
     let [framing, seed, stream @ ..] = input else {
         return;
     };
