@@ -1,14 +1,16 @@
 //! One client's stream and its session: reads, answers, and holds what the client has not taken.
 
-use std::io;
-use std::time::Duration;
+mod ending;
 
-use hello_proto::{End, Reason, ServerSession};
+use std::io;
+
+use hello_proto::{Reason, ServerSession};
 use log::trace;
 use mio::event::{Event, Source};
 use mio::{Interest, Registry, Token};
 
-use crate::clock::{Tick, ticks};
+pub(crate) use self::ending::LINGER;
+use crate::clock::Tick;
 use crate::stats::Cause;
 use crate::stream::Stream;
 
@@ -66,6 +68,8 @@ struct Backlog {
 #[derive(Debug)]
 pub(crate) struct Connection {
     stream: Stream,
+    /// For the log.
+    id: u64,
     token: Token,
     session: ServerSession,
     state: State,
@@ -76,12 +80,6 @@ pub(crate) struct Connection {
     pub(crate) bytes_out: u64,
 }
 
-/// How long a client has to take its last replies and close, once the server has ended its session.
-pub(crate) const LINGER: Duration = Duration::from_secs(2);
-
-/// After so many reads in a row another session has its turn.
-const DISCARDS_PER_TURN: usize = 16;
-
 impl Connection {
     /// Registers `stream` and welcomes the client.
     ///
@@ -90,6 +88,7 @@ impl Connection {
     /// When the stream is broken already, or cannot be watched.
     pub(crate) fn open(
         mut stream: Stream,
+        id: u64,
         token: Token,
         session: ServerSession,
         out: &mut Out,
@@ -98,7 +97,7 @@ impl Connection {
         let (state, active) = (State::Open, out.now);
         let (backlog, bytes_in, bytes_out) = (None, 0, 0);
         let mut connection =
-            Self { stream, token, session, state, backlog, active, bytes_in, bytes_out };
+            Self { stream, id, token, session, state, backlog, active, bytes_in, bytes_out };
         out.replies.clear();
         connection.session.welcome(&mut out.replies);
         connection.deliver(out)?;
@@ -141,54 +140,6 @@ impl Connection {
         self.unless_broken(fate)
     }
 
-    /// Ends the session from the server's side, when the replies owed are delivered.
-    pub(crate) fn end(&mut self, reason: Reason, out: &mut Out) -> Fate {
-        let cause = match reason {
-            Reason::Idle(_) if self.backlog.is_some() => Cause::Unread,
-            Reason::Idle(_) => Cause::Idle,
-            _ => Cause::Shutdown,
-        };
-        self.state = State::Ending(cause, Some(reason));
-        self.active = out.now;
-        let fate = self.settle(false, out);
-        self.unless_broken(fate)
-    }
-
-    /// Answers what has arrived, then ends the session because the server stops.
-    pub(crate) fn stop(&mut self, lent: &mut Lent) -> Fate {
-        if !self.is_open() {
-            return Fate::Keep;
-        }
-        if self.backlog.is_none() {
-            let fate = self.read(false, lent);
-            let fate = self.unless_broken(fate);
-            if !self.is_open() || fate != Fate::Keep {
-                return fate;
-            }
-        }
-        self.end(Reason::ShuttingDown, &mut lent.out)
-    }
-
-    /// Whether the client has had its time: `idle` ticks without a message completed or a reply
-    /// taken, or [`LINGER`] to take note that the server has ended the session.
-    pub(crate) fn is_overdue(&self, idle: u32, now: Tick) -> bool {
-        let patience = match self.state {
-            State::Open | State::Ending(Cause::Exit | Cause::EndOfStream | Cause::TooLong, _) => {
-                idle
-            }
-            State::Ending(..) | State::Lingering(_) => ticks(LINGER),
-        };
-        now.since(self.active) >= patience
-    }
-
-    /// Why it is over if it is closed now, without waiting for the client any longer.
-    pub(crate) fn cause(&self, if_open: Cause) -> Cause {
-        match self.state {
-            State::Open => if_open,
-            State::Ending(cause, _) | State::Lingering(cause) => cause,
-        }
-    }
-
     /// `at_end`: the peer has finished writing, so that the end of the stream is behind the data.
     fn read(&mut self, at_end: bool, lent: &mut Lent) -> io::Result<Fate> {
         loop {
@@ -199,7 +150,7 @@ impl Connection {
                 return self.read_end(&mut lent.out);
             }
             self.bytes_in += count as u64;
-            trace!("{:?} sent \"{}\"", self.token, lent.input[..count].escape_ascii());
+            trace!("session {} sent \"{}\"", self.id, lent.input[..count].escape_ascii());
             self.answer(&lent.input[..count], &mut lent.out)?;
             let filled = count == lent.input.len();
             if !self.is_open() || self.backlog.is_some() {
@@ -245,15 +196,6 @@ impl Connection {
         Ok(())
     }
 
-    fn ended(&mut self, end: End) {
-        let cause = match end {
-            End::Exit => Cause::Exit,
-            End::EndOfStream => Cause::EndOfStream,
-            End::Told(_) => Cause::TooLong,
-        };
-        self.state = State::Ending(cause, None);
-    }
-
     /// Sends `out.replies`, and keeps for later what is not taken.
     fn deliver(&mut self, out: &mut Out) -> io::Result<()> {
         if out.replies.is_empty() {
@@ -291,55 +233,9 @@ impl Connection {
         self.settle(true, out)
     }
 
-    /// What comes next, once everything read is answered or the client is waited for.
-    /// `unread`: there may be input that was not read.
-    fn settle(&mut self, unread: bool, out: &mut Out) -> io::Result<Fate> {
-        if self.backlog.is_some() {
-            return Ok(Fate::Keep);
-        }
-        match self.state {
-            State::Open | State::Lingering(_) => Ok(Fate::Keep),
-            State::Ending(cause, Some(reason)) => {
-                self.state = State::Ending(cause, None);
-                out.replies.clear();
-                self.session.end(reason, &mut out.replies);
-                self.deliver(out)?;
-                self.settle(true, out)
-            }
-            State::Ending(Cause::EndOfStream, None) => Ok(Fate::Close(Cause::EndOfStream)),
-            State::Ending(Cause::Exit, None) if !unread => Ok(Fate::Close(Cause::Exit)),
-            State::Ending(cause, None) => {
-                self.stream.finish_writing()?;
-                self.state = State::Lingering(cause);
-                self.active = out.now;
-                self.watch(Interest::READABLE, out)?;
-                Ok(Fate::Keep)
-            }
-        }
-    }
-
-    fn discard(&mut self, cause: Cause, lent: &mut Lent) -> io::Result<Fate> {
-        for _ in 0..DISCARDS_PER_TURN {
-            match self.stream.read(&mut lent.input)? {
-                Some(0) => return Ok(Fate::Close(cause)),
-                Some(_) => {}
-                None => return Ok(Fate::Keep),
-            }
-        }
-        self.watch(Interest::READABLE, &lent.out)?;
-        Ok(Fate::Keep)
-    }
-
     /// Waits for `interest` alone: a client that does not take its replies is not read from. It is
     /// told again of what is there already.
     fn watch(&mut self, interest: Interest, out: &Out) -> io::Result<()> {
         self.stream.reregister(&out.registry, self.token, interest)
-    }
-
-    fn unless_broken(&self, fate: io::Result<Fate>) -> Fate {
-        fate.unwrap_or_else(|error| {
-            trace!("{:?} broke: {error}", self.token);
-            Fate::Close(self.cause(Cause::Lost))
-        })
     }
 }

@@ -1,21 +1,26 @@
 //! One thread of the pool: it owns a poll, and serves every session that it was handed.
 
+mod balance;
+mod stop;
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 use hello_proto::{Reason, ServerSession};
-use log::{debug, warn};
+use log::debug;
 use mio::{Events, Poll, Token};
 use slab::Slab;
 
 use crate::Shared;
-use crate::clock::{TICK, Tick, ticks};
+use crate::clock::{TICK, Tick};
 use crate::connection::{Connection, Fate, Lent, Out};
 use crate::fault;
-use crate::gauge::{Gauge, Reading};
-use crate::pool::{BUSY, Client, Giver, Handed, Pool, WAKE};
+use crate::gauge::Gauge;
+use crate::pool::{Client, Giver, Handed, Pool, WAKE};
 use crate::stats::{Cause, Stats};
 use crate::stream::Stream;
 
@@ -25,12 +30,6 @@ const READ: usize = 64 * 1024;
 
 /// The most events that one wait returns.
 const EVENTS: usize = 1024;
-
-/// How often a worker looks whether it has too much to do.
-const BALANCE: Duration = Duration::from_millis(500);
-
-/// So much of a core must be idle, in percent, for another worker to be of use.
-const SPARE: u32 = 50;
 
 /// A connection, and whose it is.
 #[derive(Debug)]
@@ -126,7 +125,7 @@ impl Worker {
         self.stats.opened += 1;
         fault::inject("worker");
         debug!("session {} opened: {} from {}", client.id, stream.local(), client.peer);
-        match Connection::open(stream, token, session, &mut self.lent.out) {
+        match Connection::open(stream, client.id, token, session, &mut self.lent.out) {
             Ok(connection) => {
                 place.insert(Session { connection, client });
             }
@@ -154,12 +153,12 @@ impl Worker {
     }
 
     /// Ends the sessions whose time is over.
-    fn sweep(&mut self, idle: u32) {
+    fn sweep(&mut self, patience: u32) {
         let now = self.swept;
         self.lent.out.now = now;
         self.each(|session, shared, lent| {
             let connection = &mut session.connection;
-            if !connection.is_overdue(idle, now) {
+            if !connection.is_overdue(patience, now) {
                 Fate::Keep
             } else if connection.is_open() {
                 connection.end(Reason::Idle(shared.idle_timeout), &mut lent.out)
@@ -167,56 +166,6 @@ impl Worker {
                 Fate::Close(connection.cause(Cause::Shutdown))
             }
         });
-    }
-
-    /// Hands half of the sessions that are in use to the idlest worker, if this one has more to do
-    /// than its core can, and another core has nothing to do.
-    fn balance(&mut self, gauge: &mut Gauge) {
-        let Some(Reading { busy, machine_idle }) = gauge.read(BALANCE) else {
-            return;
-        };
-        self.busy = busy;
-        self.pool.set_busy(self.index, busy);
-        let idlest = self.pool.idlest();
-        if busy < BUSY || machine_idle < SPARE || idlest == self.index {
-            return;
-        }
-        let in_use = |session: &Session| self.swept.since(session.connection.active) <= 1;
-        let keys: Vec<_> =
-            self.sessions.iter().filter(|(_, s)| in_use(s)).map(|(k, _)| k).collect();
-        debug!("worker {} is busy: hands over half of {} sessions", self.index + 1, keys.len());
-        for key in keys.into_iter().skip(1).step_by(2) {
-            let mut session = self.sessions.remove(key);
-            if session.connection.deregister(&self.lent.out).is_err() {
-                self.close(&session, Cause::Lost);
-            } else if let Err(session) = self.pool.offer(idlest, session) {
-                self.take_over(*session);
-                break;
-            }
-        }
-    }
-
-    /// Ends every session at a message boundary, and waits for the clients to take that in.
-    fn stop(&mut self, events: &mut Events) -> io::Result<()> {
-        let deadline = Instant::now() + self.shared.grace;
-        drop(self.giver.take());
-        while !(self.sessions.is_empty() && self.pool.is_closed() && self.handed.is_empty()) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            self.adopt();
-            self.each(|session, _, lent| session.connection.stop(lent));
-            self.turn(events, Some(left.min(TICK)))?;
-            if self.tick() {
-                self.sweep(ticks(self.shared.grace));
-            }
-        }
-        if !self.sessions.is_empty() {
-            warn!("{} sessions were cut off: the grace is over", self.sessions.len());
-        }
-        self.each(|session, _, _| Fate::Close(session.connection.cause(Cause::Shutdown)));
-        Ok(())
     }
 
     fn each(&mut self, mut act: impl FnMut(&mut Session, &Shared, &mut Lent) -> Fate) {
