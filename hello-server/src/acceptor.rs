@@ -181,21 +181,33 @@ impl Acceptor {
 
     /// Tells those in the system's backlog why they are not served, and closes the doors.
     fn stop(&mut self, events: &mut Events) -> io::Result<()> {
-        for mut door in std::mem::take(&mut self.doors) {
-            while let Ok((stream, peer)) = door.listener.accept() {
-                self.refuse(stream, &peer, Reason::ShuttingDown);
-            }
-        }
         drop(self.giver.take());
         let deadline = Instant::now() + self.shared.grace;
-        while !self.refusals.is_empty() {
+        loop {
+            self.close_doors();
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
+            if left.is_zero() || (self.doors.is_empty() && self.refusals.is_empty()) {
+                return Ok(());
             }
             self.turn(events, Some(left.min(TICK)))?;
         }
-        Ok(())
+    }
+
+    /// Closes the doors at which nobody waits any more.
+    fn close_doors(&mut self) {
+        for mut door in std::mem::take(&mut self.doors) {
+            loop {
+                match door.listener.accept() {
+                    Ok((stream, peer)) => self.refuse(stream, &peer, Reason::ShuttingDown),
+                    Err(error) => match Failure::of(&error) {
+                        Failure::ClientGone => self.stats.aborted += 1,
+                        // Sessions that end leave descriptors for those who wait.
+                        Failure::Starved => break self.doors.push(door),
+                        Failure::NobodyWaits | Failure::Broken => break,
+                    },
+                }
+            }
+        }
     }
 }
 
