@@ -8,6 +8,7 @@ use std::path::Path;
 
 use hello_proto::{Address, Endpoint, HostPort};
 use mio::net::{TcpListener, UnixListener};
+use rustix::net::sockopt;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::listener::Listener;
@@ -20,24 +21,35 @@ const PORT_TRIES: usize = 32;
 #[derive(Debug)]
 pub(crate) enum Bound {
     Streams(Listener),
-    Datagrams(OwnedFd, Option<SocketFile>),
+    /// As many sockets at the same address as there are to be loops.
+    Datagrams(Vec<OwnedFd>, Option<SocketFile>),
+}
+
+/// How to bind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) backlog: i32,
+    pub(crate) udp_loops: usize,
 }
 
 /// Binds what one address means: a bare `HOST:PORT` is TCP and UDP, on the same port.
-pub(crate) fn bind(address: &Address, backlog: i32) -> Result<Vec<(Endpoint, Bound)>, BindError> {
+pub(crate) fn bind(
+    address: &Address,
+    settings: Settings,
+) -> Result<Vec<(Endpoint, Bound)>, BindError> {
     match address {
-        Address::Endpoint(endpoint) => bind_one(endpoint, backlog).map(|bound| vec![bound]),
-        Address::Bare(wanted) => bind_pair(wanted, backlog),
+        Address::Endpoint(endpoint) => bind_one(endpoint, settings).map(|bound| vec![bound]),
+        Address::Bare(wanted) => bind_pair(wanted, settings),
     }
 }
 
-fn bind_pair(wanted: &HostPort, backlog: i32) -> Result<Vec<(Endpoint, Bound)>, BindError> {
+fn bind_pair(wanted: &HostPort, settings: Settings) -> Result<Vec<(Endpoint, Bound)>, BindError> {
     let mut tries = if wanted.port == 0 { PORT_TRIES } else { 1 };
     loop {
         tries -= 1;
-        let tcp = bind_one(&Endpoint::Tcp(wanted.clone()), backlog)?;
+        let tcp = bind_one(&Endpoint::Tcp(wanted.clone()), settings)?;
         let Endpoint::Tcp(found) = &tcp.0 else { unreachable!("TCP was bound") };
-        match bind_one(&Endpoint::Udp(found.clone()), backlog) {
+        match bind_one(&Endpoint::Udp(found.clone()), settings) {
             Ok(udp) => return Ok(vec![tcp, udp]),
             Err(error) if error.source.kind() == ErrorKind::AddrInUse && tries > 0 => {}
             Err(error) => return Err(error),
@@ -46,11 +58,11 @@ fn bind_pair(wanted: &HostPort, backlog: i32) -> Result<Vec<(Endpoint, Bound)>, 
 }
 
 /// Binds one endpoint; the one returned has the real address and port.
-fn bind_one(endpoint: &Endpoint, backlog: i32) -> Result<(Endpoint, Bound), BindError> {
+fn bind_one(endpoint: &Endpoint, settings: Settings) -> Result<(Endpoint, Bound), BindError> {
     let bound = match endpoint {
-        Endpoint::Tcp(wanted) => bind_tcp(wanted, backlog),
-        Endpoint::Udp(wanted) => bind_udp(wanted),
-        Endpoint::Unix(path) => bind_unix(path, backlog),
+        Endpoint::Tcp(wanted) => bind_tcp(wanted, settings.backlog),
+        Endpoint::Udp(wanted) => bind_udp(wanted, settings.udp_loops),
+        Endpoint::Unix(path) => bind_unix(path, settings.backlog),
         Endpoint::Unixgram(path) => bind_unixgram(path),
     };
     bound.map_err(|source| BindError { endpoint: endpoint.clone(), source })
@@ -68,12 +80,26 @@ fn bind_tcp(wanted: &HostPort, backlog: i32) -> io::Result<(Endpoint, Bound)> {
     Ok((found, Bound::Streams(Listener::Tcp(TcpListener::from_std(socket.into())))))
 }
 
-fn bind_udp(wanted: &HostPort) -> io::Result<(Endpoint, Bound)> {
-    let address = resolve(wanted)?;
-    let socket = internet_socket(address, Type::DGRAM, Protocol::UDP)?;
-    socket.bind(&address.into())?;
-    let found = Endpoint::Udp(host_port(&socket)?);
-    Ok((found, Bound::Datagrams(socket.into(), None)))
+fn bind_udp(wanted: &HostPort, loops: usize) -> io::Result<(Endpoint, Bound)> {
+    let mut address = resolve(wanted)?;
+    let alone = internet_socket(address, Type::DGRAM, Protocol::UDP)?;
+    alone.bind(&address.into())?;
+    let found = host_port(&alone)?;
+    if loops == 1 {
+        return Ok((Endpoint::Udp(found), Bound::Datagrams(vec![alone.into()], None)));
+    }
+    // Sockets that share a port share it with everybody who asks: only one that does not has shown
+    // that nobody else is there.
+    drop(alone);
+    address.set_port(found.port);
+    let share = |_| {
+        let socket = internet_socket(address, Type::DGRAM, Protocol::UDP)?;
+        sockopt::set_socket_reuseport(&socket, true)?;
+        socket.bind(&address.into())?;
+        Ok(socket.into())
+    };
+    let sockets = (0..loops).map(share).collect::<io::Result<_>>()?;
+    Ok((Endpoint::Udp(found), Bound::Datagrams(sockets, None)))
 }
 
 fn bind_unix(path: &Path, backlog: i32) -> io::Result<(Endpoint, Bound)> {
@@ -89,7 +115,7 @@ fn bind_unix(path: &Path, backlog: i32) -> io::Result<(Endpoint, Bound)> {
 fn bind_unixgram(path: &Path) -> io::Result<(Endpoint, Bound)> {
     let socket = Socket::new(Domain::UNIX, Type::DGRAM, None)?;
     let file = SocketFile::bind(&socket, Type::DGRAM, path)?;
-    Ok((Endpoint::Unixgram(path.to_owned()), Bound::Datagrams(socket.into(), Some(file))))
+    Ok((Endpoint::Unixgram(path.to_owned()), Bound::Datagrams(vec![socket.into()], Some(file))))
 }
 
 fn internet_socket(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {

@@ -49,6 +49,10 @@ struct Args {
     #[arg(long, value_name = "N", value_parser = prompt::number(1..=1024usize))]
     workers: Option<usize>,
 
+    /// Threads at each UDP endpoint: more than one if it needs more than a core
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = prompt::number(1..=1024usize))]
+    udp_loops: usize,
+
     /// Sessions open at once; a client beyond it is told that the server is full
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = prompt::number(1..=MANY))]
     max_sessions: usize,
@@ -138,6 +142,7 @@ fn invocation(args: Args) -> Invocation {
         addresses: args.addresses,
         framing: args.framing,
         workers: args.workers.unwrap_or_else(cores),
+        udp_loops: args.udp_loops,
         max_sessions: args.max_sessions,
         max_sessions_per_address: args.max_sessions_per_address,
         max_message: args.max_message,

@@ -25,33 +25,53 @@ pub(crate) fn ticks(duration: Duration) -> u32 {
 
 /// The clock. A session is stamped with every message; a read of the real time for each would be
 /// one of the larger costs of answering it.
-#[derive(Debug)]
-pub(crate) struct Clock {
-    start: Instant,
-    now: AtomicU32,
-}
+#[derive(Debug, Default)]
+pub(crate) struct Clock(AtomicU32);
 
 impl Clock {
-    pub(crate) fn start() -> Self {
-        Self { start: Instant::now(), now: AtomicU32::new(0) }
-    }
-
-    /// Reads the real time. Called by one thread, every [`TICK`].
-    pub(crate) fn advance(&self) {
-        let ticks = self.start.elapsed().as_millis() / TICK.as_millis();
-        // Wraps around, as documented at `Tick`.
-        self.now.store(ticks as u32, Ordering::Relaxed);
-    }
-
     #[inline]
     pub(crate) fn now(&self) -> Tick {
-        Tick(self.now.load(Ordering::Relaxed))
+        Tick(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// Advances a clock. There is one, and its thread does it every [`TICK`].
+#[derive(Debug)]
+pub(crate) struct Ticker {
+    last: Instant,
+}
+
+impl Ticker {
+    pub(crate) fn start(now: Instant) -> Self {
+        Self { last: now }
+    }
+
+    /// Advances `clock` to the real time `now`, but never by more than two ticks: if this process
+    /// stood still, for want of a processor or stopped by a signal, its clients did not.
+    pub(crate) fn advance(&mut self, clock: &Clock, now: Instant) {
+        let passed = now.duration_since(self.last).as_millis() / TICK.as_millis();
+        if passed > 0 {
+            self.last = now;
+            clock.0.fetch_add(if passed == 1 { 1 } else { 2 }, Ordering::Relaxed);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_follows_the_time_but_not_a_pause_of_the_process() {
+        let (clock, start) = (Clock::default(), Instant::now());
+        let mut ticker = Ticker::start(start);
+        let mut at = |ticks: f64| {
+            ticker.advance(&clock, start + TICK.mul_f64(ticks));
+            clock.now().0
+        };
+        assert_eq!([at(0.9), at(1.0), at(1.5), at(2.1)], [0, 1, 1, 2]);
+        assert_eq!([at(1000.0), at(1001.0)], [4, 5]);
+    }
 
     #[test]
     fn a_duration_takes_at_least_its_ticks_wherever_it_began() {

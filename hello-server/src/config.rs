@@ -13,6 +13,8 @@ pub struct Config {
     pub framing: Framing,
     /// Threads in the pool, at least 1.
     pub workers: usize,
+    /// Loops at each UDP endpoint, at least 1.
+    pub udp_loops: usize,
     /// Sessions open at once; one more is told that the server is full.
     pub max_sessions: usize,
     /// Sessions open at once from one address, an IPv6 /64 counting as one; 0 for no limit.

@@ -6,7 +6,7 @@ use std::io;
 
 use hello_proto::{Reason, ServerSession};
 use log::trace;
-use mio::event::{Event, Source};
+use mio::event::Source;
 use mio::{Interest, Registry, Token};
 
 pub(crate) use self::ending::LINGER;
@@ -129,18 +129,18 @@ impl Connection {
         matches!(self.state, State::Open)
     }
 
-    /// Does what an event of the stream makes possible.
+    /// Does what is possible now. `at_end`: the peer has finished writing, so that the end of the
+    /// stream is behind the data.
     #[inline]
-    pub(crate) fn ready(&mut self, event: &Event, lent: &mut Lent) -> Fate {
+    pub(crate) fn proceed(&mut self, at_end: bool, lent: &mut Lent) -> Fate {
         let fate = match self.state {
             State::Lingering(cause) => self.discard(cause, lent),
             _ if self.backlog.is_some() => self.flush(&mut lent.out),
-            _ => self.read(event.is_read_closed(), lent),
+            _ => self.read(at_end, lent),
         };
         self.unless_broken(fate)
     }
 
-    /// `at_end`: the peer has finished writing, so that the end of the stream is behind the data.
     fn read(&mut self, at_end: bool, lent: &mut Lent) -> io::Result<Fate> {
         loop {
             let Some(count) = self.stream.read(&mut lent.input)? else {

@@ -13,8 +13,8 @@ use mio::{Poll, Waker};
 
 use crate::acceptor::Acceptor;
 use crate::admission::Admission;
-use crate::bind::{BindError, Bound, bind};
-use crate::clock::{Clock, TICK, ticks};
+use crate::bind::{BindError, Bound, Settings, bind};
+use crate::clock::{Clock, TICK, Ticker, ticks};
 use crate::config::Config;
 use crate::datagram::DatagramLoop;
 use crate::open_files::sessions_carried;
@@ -39,13 +39,12 @@ impl Shared {
     pub(crate) fn new(config: &Config) -> Self {
         let never = config.idle_timeout.is_zero();
         Self {
-            clock: Clock::start(),
+            clock: Clock::default(),
             framing: config.framing,
             max_message: config.max_message,
             idle_timeout: config.idle_timeout,
             idle_ticks: if never { u32::MAX } else { ticks(config.idle_timeout) },
-            // A tenth is for us, so that the process has ended within the grace.
-            grace: config.grace.mul_f64(0.9),
+            grace: config.grace.saturating_sub(own_part(config.grace)),
             stopping: AtomicBool::new(false),
         }
     }
@@ -54,6 +53,11 @@ impl Shared {
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
     }
+}
+
+/// The part of the grace that is for us, so that the process has ended within it.
+fn own_part(grace: Duration) -> Duration {
+    (grace / 5).clamp(TICK, Duration::from_secs(1))
 }
 
 /// A server that listens. Clients that connect are served once it [runs](Server::run).
@@ -70,9 +74,10 @@ impl Server {
     ///
     /// [`BindError`] for the first that cannot be; nothing stays bound then.
     pub fn bind(config: Config) -> Result<Self, BindError> {
+        let settings = Settings { backlog: config.backlog, udp_loops: config.udp_loops };
         let mut bound = Vec::new();
         for address in &config.addresses {
-            bound.extend(bind(address, config.backlog)?);
+            bound.extend(bind(address, settings)?);
         }
         Ok(Self { config, bound })
     }
@@ -106,7 +111,7 @@ struct Running {
 
 impl Running {
     fn start(Server { config, bound }: Server) -> io::Result<Self> {
-        let max_sessions = within_open_files(&config, bound.len())?;
+        let max_sessions = within_open_files(&config, bound.len() * config.udp_loops)?;
         let admission = Admission::new(max_sessions, config.max_sessions_per_address);
         let shared = Arc::new(Shared::new(&config));
         let mut supervisor = Supervisor::new();
@@ -121,10 +126,12 @@ impl Running {
         for (endpoint, bound) in bound {
             match bound {
                 Bound::Streams(listener) => listeners.push(listener),
-                Bound::Datagrams(socket, file) => {
-                    let name = endpoint.to_string();
-                    let datagrams = DatagramLoop::new(Arc::clone(&shared), socket, endpoint, file)?;
-                    supervisor.spawn(name, || datagrams.run())?;
+                Bound::Datagrams(sockets, mut file) => {
+                    for socket in sockets {
+                        let (shared, file) = (Arc::clone(&shared), file.take());
+                        let datagrams = DatagramLoop::new(shared, socket, endpoint.clone(), file)?;
+                        supervisor.spawn(endpoint.to_string(), || datagrams.run())?;
+                    }
                 }
             }
         }
@@ -138,6 +145,7 @@ impl Running {
     }
 
     fn watch(mut self, stop: &Receiver<()>) -> Result<Stats, RunError> {
+        let mut ticker = Ticker::start(Instant::now());
         let (mut stop, mut deadline) = (stop.clone(), None);
         let (mut total, mut failure) = (Stats::default(), None);
         while self.supervisor.running > 0 {
@@ -158,7 +166,7 @@ impl Running {
                 }
                 default(TICK) => {}
             }
-            self.shared.clock.advance();
+            ticker.advance(&self.shared.clock, Instant::now());
             if stopping && deadline.is_none() {
                 info!("stopping, within {:?}", self.patience);
                 self.stop();

@@ -34,8 +34,9 @@ const EVENTS: usize = 1024;
 /// A connection, and whose it is.
 #[derive(Debug)]
 pub(crate) struct Session {
-    connection: Connection,
+    /// First, so that the place is free by the time that the client sees the stream closed.
     client: Client,
+    connection: Connection,
 }
 
 /// A worker of the pool.
@@ -100,7 +101,7 @@ impl Worker {
         for event in events.iter().filter(|event| event.token() != WAKE) {
             let key = event.token().0;
             if let Some(session) = self.sessions.get_mut(key) {
-                let fate = session.connection.ready(event, &mut self.lent);
+                let fate = session.connection.proceed(event.is_read_closed(), &mut self.lent);
                 self.settle(key, fate);
             }
         }
@@ -159,7 +160,12 @@ impl Worker {
         self.each(|session, shared, lent| {
             let connection = &mut session.connection;
             if !connection.is_overdue(patience, now) {
-                Fate::Keep
+                return Fate::Keep;
+            }
+            // If it was this server that stood still, what the client did meanwhile is still there.
+            let fate = connection.proceed(false, lent);
+            if fate != Fate::Keep || !connection.is_overdue(patience, now) {
+                fate
             } else if connection.is_open() {
                 connection.end(Reason::Idle(shared.idle_timeout), &mut lent.out)
             } else {

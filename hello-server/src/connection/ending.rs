@@ -36,12 +36,9 @@ impl Connection {
         if !self.is_open() {
             return Fate::Keep;
         }
-        if self.backlog.is_none() {
-            let fate = self.read(false, lent);
-            let fate = self.unless_broken(fate);
-            if !self.is_open() || fate != Fate::Keep {
-                return fate;
-            }
+        let fate = self.proceed(false, lent);
+        if fate != Fate::Keep || !self.is_open() {
+            return fate;
         }
         self.end(Reason::ShuttingDown, &mut lent.out)
     }

@@ -13,6 +13,7 @@ fn two_workers() -> [Worker; 2] {
         addresses: vec![],
         framing: hello_proto::Framing::Line,
         workers: 2,
+        udp_loops: 1,
         max_sessions: 100,
         max_sessions_per_address: 0,
         max_message: 1024,
