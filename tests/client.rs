@@ -1,0 +1,10 @@
+//! The client: against our own server, and against servers that a test plays.
+
+mod addresses;
+mod failures;
+mod framings;
+mod json;
+mod scripts;
+mod udp;
+mod usage;
+mod waiting;

@@ -1,0 +1,94 @@
+//! Which address the client goes to, and from which.
+
+use std::net::{IpAddr, ToSocketAddrs};
+
+use crate::harness::{Client, Impostor, Server, has_ipv6, skipped};
+
+/// The addresses that `localhost` has here.
+fn localhost() -> Vec<IpAddr> {
+    let addresses = ("localhost", 1).to_socket_addrs().expect("localhost has addresses");
+    addresses.map(|address| address.ip()).collect()
+}
+
+#[test]
+fn option_4_takes_only_ipv4_addresses() {
+    let server = Server::start("tcp://127.0.0.1:0");
+    let endpoint = format!("tcp://localhost:{}", server.port());
+    let (object, finished) = Client::json(["-4", "-s", &endpoint]);
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert_eq!(object["peer_address"], format!("127.0.0.1:{}", server.port()));
+
+    let (object, finished) = Client::json(["-4", "-s", "tcp://[::1]:9"]);
+    finished.expect_complaint(3, &["IPv4"]);
+    assert_eq!(object["error"]["kind"], "unresolved");
+}
+
+#[test]
+fn option_6_takes_only_ipv6_addresses() {
+    let (object, finished) = Client::json(["-6", "-s", "tcp://127.0.0.1:9"]);
+    finished.expect_complaint(3, &["IPv6"]);
+    assert_eq!(object["error"]["kind"], "unresolved");
+    if !has_ipv6() {
+        return;
+    }
+    let server = Server::start("[::1]:0");
+    for (scheme, said) in [("tcp", "Welcome!\nHello, hi!\n"), ("udp", "Hello, hi!\n")] {
+        let finished = Client::run(["-6", "-s", server.endpoint(scheme), "hi"]);
+        assert_eq!((finished.code, finished.said()), (Some(0), said), "{}", finished.stderr);
+    }
+    if !localhost().iter().any(IpAddr::is_ipv6) {
+        skipped("localhost has no IPv6 address here");
+        return;
+    }
+    let (object, _) = Client::json(["-6", "-s", &format!("localhost:{}", server.port())]);
+    assert_eq!(object["peer_address"], format!("[::1]:{}", server.port()));
+}
+
+#[test]
+fn every_address_of_a_name_is_tried_in_turn() {
+    if localhost().len() < 2 {
+        skipped("localhost has one address here");
+        return;
+    }
+    // Wherever the server is, the other address refuses.
+    for host in ["127.0.0.1", "[::1]"] {
+        let server = Server::start(&format!("{host}:0"));
+        for scheme in ["tcp", "udp"] {
+            let endpoint = format!("{scheme}://localhost:{}", server.port());
+            let (object, finished) = Client::json(["-s", &endpoint]);
+            assert_eq!(finished.code, Some(0), "{finished:?}");
+            assert_eq!(object["peer_address"], format!("{host}:{}", server.port()));
+        }
+    }
+}
+
+#[test]
+fn bind_sets_the_address_that_the_server_sees() {
+    let server = Server::start("127.0.0.1:0 -vv");
+    for scheme in ["tcp", "udp"] {
+        let words = ["--bind", "127.0.0.2", "-s", server.endpoint(scheme)];
+        let (object, finished) = Client::json(words);
+        assert_eq!(finished.code, Some(0), "{finished:?}");
+        let local = object["local_address"].as_str().expect("an address");
+        assert!(local.starts_with("127.0.0.2:"), "{local}");
+    }
+    let log = server.stop().stderr;
+    assert!(log.contains(" from 127.0.0.2:"), "{log}");
+}
+
+#[test]
+fn bind_to_an_address_that_is_not_ours_is_named() {
+    let impostor = Impostor::open();
+    let finished = Client::run(["--bind", "192.0.2.1", "-s", &impostor.endpoint()]);
+    finished.expect_complaint(3, &["--bind", "192.0.2.1"]);
+}
+
+#[test]
+fn v_says_which_address_was_reached_and_from_which() {
+    let server = Server::start("tcp://127.0.0.1:0 -v");
+    let mut finished = Client::run(["-v", "-s", server.endpoint("tcp")]);
+    let peer = format!("connected to 127.0.0.1:{} from 127.0.0.1:", server.port());
+    assert!(finished.stderr.contains(&peer), "{}", finished.stderr);
+    finished = Client::run(["-s", server.endpoint("tcp")]);
+    assert_eq!(finished.stderr, "", "without -v there is nothing to say");
+}

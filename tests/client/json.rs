@@ -1,0 +1,100 @@
+//! The object that `--json` prints, on success and on failure.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Client, Impostor, Server};
+
+#[test]
+fn a_session_is_one_object_with_every_message_and_its_time() {
+    let server = Server::start("127.0.0.1:0 -v");
+    let endpoint = server.endpoint("tcp");
+    let (object, finished) = Client::json(["-s", endpoint, "Michael", "Tracy"]);
+    assert_eq!((finished.code, &*finished.stderr), (Some(0), ""));
+    assert_eq!(finished.said().matches('\n').count(), 1, "one line: {}", finished.said());
+
+    assert_eq!(object["endpoint"], endpoint);
+    assert_eq!(object["peer_address"], endpoint.trim_start_matches("tcp://"));
+    assert_eq!(object["welcome"], "Welcome!");
+    assert_eq!((&object["outcome"], &object["error"]), (&json!("ok"), &Value::Null));
+    let messages = object["messages"].as_array().expect("an array");
+    assert_eq!(messages.len(), 2);
+    for (exchange, name) in messages.iter().zip(["Michael", "Tracy"]) {
+        assert_eq!(exchange["message"], name);
+        assert_eq!(exchange["reply"], format!("Hello, {name}!"));
+        assert!(exchange["rtt_us"].as_f64().expect("a number") > 0.0);
+    }
+    let local = object["local_address"].as_str().expect("a string").to_owned();
+    let log = server.stop().stderr;
+    assert!(log.contains(&format!(" from {local}\n")), "{local} in:\n{log}");
+}
+
+#[test]
+fn over_udp_there_is_no_welcome() {
+    let server = Server::start("127.0.0.1:0");
+    let (object, finished) = Client::json(["-s", server.endpoint("udp"), "exit"]);
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert_eq!((&object["outcome"], &object["welcome"]), (&json!("ok"), &Value::Null));
+    assert_eq!(object["messages"][0]["reply"], "Hello, exit!");
+}
+
+#[test]
+fn bytes_that_are_not_utf_8_are_exact_in_hexadecimal() {
+    let server = Server::start("127.0.0.1:0");
+    let mut client = Client::start(["-s", server.endpoint("tcp"), "--json", "--file", "-"]);
+    client.input(b"a\xff\n");
+    let finished = client.wait();
+    let object: Value = serde_json::from_slice(&finished.stdout).expect("an object");
+    let exchange = &object["messages"][0];
+    assert_eq!(
+        (&exchange["message"], &exchange["message_hex"]),
+        (&json!("a\u{fffd}"), &json!("61ff"))
+    );
+    assert_eq!(exchange["reply_hex"], "48656c6c6f2c2061ff21");
+}
+
+#[test]
+fn what_was_said_before_a_failure_is_in_the_object_with_the_error() {
+    let impostor = Impostor::open();
+    let client = Client::start(["-s", &impostor.endpoint(), "--json", "Michael", "Tracy", "Sarah"]);
+    let mut peer = impostor.accept();
+    peer.send(b"Welcome!\n");
+    peer.expect(b"Michael\n");
+    peer.send(b"Hello, Michael!\n");
+    peer.expect(b"Tracy\n");
+    peer.send(b"Goodbye, Tracy!\n");
+    let finished = client.wait();
+    assert_eq!(finished.code, Some(1));
+    finished.expect_complaint(1, &["Goodbye, Tracy!", "Hello, Tracy!"]);
+
+    let object: Value = serde_json::from_slice(&finished.stdout).expect("an object");
+    assert_eq!(object["outcome"], "failed");
+    assert_eq!(object["error"]["kind"], "mismatch");
+    assert!(object["error"]["message"].as_str().expect("a string").contains("Goodbye, Tracy!"));
+    let messages = object["messages"].as_array().expect("an array");
+    assert_eq!(messages[0]["reply"], "Hello, Michael!");
+    assert_eq!(messages[1]["reply"], "Goodbye, Tracy!");
+    assert_eq!(messages.len(), 2);
+}
+
+#[test]
+fn a_server_that_is_not_there_is_an_object_too() {
+    let closed = Impostor::closed();
+    let (object, finished) = Client::json(["-s", &closed.endpoint()]);
+    finished.expect_complaint(3, &[&closed.endpoint()]);
+    assert_eq!(
+        (&object["outcome"], &object["error"]["kind"]),
+        (&json!("failed"), &json!("refused"))
+    );
+    assert_eq!(object["endpoint"], closed.endpoint());
+    assert_eq!((&object["welcome"], &object["messages"]), (&Value::Null, &json!([])));
+}
+
+#[test]
+fn a_usage_error_is_an_object_too() {
+    for words in [&["--wat"][..], &["-s", "http://a:1"], &["-s", "tcp://127.0.0.1:1", "a\nb"]] {
+        let (object, finished) = Client::json(words);
+        finished.expect_complaint(2, &[]);
+        assert_eq!(object["error"]["kind"], "usage", "{object}");
+        assert_eq!(object["outcome"], "failed");
+    }
+}

@@ -1,0 +1,50 @@
+//! Both programs, built once. `cargo test` does not build the binaries of another package.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+use escargot::CargoBuild;
+
+static SERVER: LazyLock<Option<PathBuf>> = LazyLock::new(|| build("hello-server"));
+static CLIENT: LazyLock<Option<PathBuf>> = LazyLock::new(|| build("hello-client"));
+
+/// A `hello-server` that does not know the environment of the tests.
+pub(super) fn server() -> Command {
+    program(&SERVER)
+}
+
+/// A `hello-client` that does not know the environment of the tests.
+pub(super) fn client() -> Command {
+    program(&CLIENT)
+}
+
+fn program(path: &Option<PathBuf>) -> Command {
+    let mut command = Command::new(path.as_ref().expect("a binary, but the build failed"));
+    command.env_remove("RUST_LOG").env_remove("HELLO_SERVER");
+    command
+}
+
+/// None if it does not build; why not is said once, and not by every test.
+///
+/// Into the target folder of these tests, in their profile, with the features that the whole
+/// workspace has: what is built already is not built again.
+fn build(name: &str) -> Option<PathBuf> {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("target/tmp has a parent");
+    let build = CargoBuild::new()
+        .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
+        .target_dir(target)
+        .arg("--workspace")
+        .arg("--locked")
+        .bin(name)
+        .current_release()
+        .run();
+    match build {
+        Ok(binary) => Some(binary.path().to_owned()),
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "{name} has to build: {error}");
+            None
+        }
+    }
+}

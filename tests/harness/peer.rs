@@ -1,0 +1,119 @@
+//! A raw stream, TCP or Unix, on which bytes are sent and exact bytes expected.
+
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::time::Duration;
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use super::address::address;
+use super::{DEADLINE, retry};
+
+/// One end of a stream. Nothing on it waits longer than [`DEADLINE`].
+pub(crate) struct Peer {
+    socket: Socket,
+}
+
+impl Peer {
+    #[track_caller]
+    pub(crate) fn connect(endpoint: &str) -> Self {
+        let address = address(endpoint);
+        let socket = Socket::new(address.domain(), Type::STREAM, None).expect("a socket");
+        socket.set_write_timeout(Some(DEADLINE)).expect("a timeout");
+        // A full backlog of a Unix socket can be waited for only in connect itself.
+        let connected = match address.is_unix() {
+            true => retry(|| socket.connect(&address)),
+            false => socket.connect_timeout(&address, DEADLINE),
+        };
+        connected.unwrap_or_else(|error| panic!("connect to {endpoint}: {error}"));
+        Self::over(socket)
+    }
+
+    pub(super) fn over(socket: Socket) -> Self {
+        socket.set_read_timeout(Some(DEADLINE)).expect("a timeout");
+        socket.set_write_timeout(Some(DEADLINE)).expect("a timeout");
+        if socket.local_addr().expect("an address").domain() != Domain::UNIX {
+            // So that what is sent byte by byte also travels byte by byte.
+            socket.set_tcp_nodelay(true).expect("no delay");
+        }
+        Self { socket }
+    }
+
+    /// Its own address, as in the server's log.
+    pub(crate) fn local(&self) -> String {
+        let local = self.socket.local_addr().as_ref().ok().and_then(SockAddr::as_socket);
+        local.expect("an internet address").to_string()
+    }
+
+    #[track_caller]
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.socket.write_all(bytes).expect("the bytes can be sent");
+    }
+
+    /// Sends `bytes` until the other end has taken none of them for `patience`, and says how many
+    /// it took. One that breaks off takes no more either.
+    #[track_caller]
+    pub(crate) fn send_until_stuck(&mut self, bytes: &[u8], patience: Duration) -> usize {
+        self.socket.set_write_timeout(Some(patience)).expect("a timeout");
+        let mut sent = 0;
+        while sent < bytes.len() {
+            match retry(|| self.socket.write(&bytes[sent..])) {
+                Ok(count) => sent += count,
+                Err(_) => break,
+            }
+        }
+        sent
+    }
+
+    /// Ends its own direction of the stream; the other one stays open.
+    #[track_caller]
+    pub(crate) fn half_close(&mut self) {
+        self.socket.shutdown(Shutdown::Write).expect("the stream is open");
+    }
+
+    /// Reads exactly `expected`.
+    #[track_caller]
+    pub(crate) fn expect(&mut self, expected: &[u8]) {
+        let (mut bytes, mut filled) = (vec![0; expected.len()], 0);
+        while filled < bytes.len() {
+            match retry(|| self.socket.read(&mut bytes[filled..])) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) => panic!("{error} after \"{}\"", bytes[..filled].escape_ascii()),
+            }
+        }
+        assert_eq!(bytes[..filled].escape_ascii().to_string(), expected.escape_ascii().to_string());
+    }
+
+    /// Reads `expected`, and then a clean end of the stream: no reset. Then it closes, too.
+    #[track_caller]
+    pub(crate) fn expect_last(self, expected: &[u8]) {
+        let bytes = self.read_to_end();
+        assert_eq!(bytes.escape_ascii().to_string(), expected.escape_ascii().to_string());
+    }
+
+    /// All bytes up to a clean end of the stream. Then it closes, too.
+    #[track_caller]
+    pub(crate) fn read_to_end(mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        if let Err(error) = self.socket.read_to_end(&mut bytes) {
+            panic!("{error} after \"{}\", expected the end", bytes.escape_ascii());
+        }
+        bytes
+    }
+
+    /// What one read gives, at most `size` bytes; nothing if there is none within `patience`.
+    #[track_caller]
+    pub(crate) fn read_within(&mut self, patience: Duration, size: usize) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; size];
+        self.socket.set_read_timeout(Some(patience)).expect("a timeout");
+        let read = retry(|| self.socket.read(&mut bytes));
+        self.socket.set_read_timeout(Some(DEADLINE)).expect("a timeout");
+        match read {
+            Ok(count) => bytes.truncate(count),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
+            Err(error) => panic!("read: {error}"),
+        }
+        Some(bytes)
+    }
+}

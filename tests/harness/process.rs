@@ -1,0 +1,114 @@
+//! A child process: its output is collected as it comes, and it never outlives its test.
+
+use std::io::Write;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::thread;
+
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+
+use super::output::Output;
+
+/// A running program.
+pub(crate) struct Process {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    pub(crate) stdout: Output,
+    pub(crate) stderr: Output,
+}
+
+/// A program that has ended, with all that it said.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// None if a signal ended it.
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+}
+
+impl Process {
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let stdin = child.stdin.take();
+        let stdout = Output::of(child.stdout.take().expect("stdout is piped"));
+        let stderr = Output::of(child.stderr.take().expect("stderr is piped"));
+        Self { child, stdin, stdout, stderr }
+    }
+
+    /// Writes to its standard input, which stays open. One that has ended already does not care.
+    pub(crate) fn input(&mut self, bytes: &[u8]) {
+        let stdin = self.stdin.as_mut().expect("standard input is open");
+        let _ = stdin.write_all(bytes);
+    }
+
+    pub(crate) fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    pub(crate) fn interrupt(&self) {
+        self.signal(Signal::INT);
+    }
+
+    /// Stops its time, as Ctrl-Z or the pause of a virtual machine does.
+    pub(crate) fn suspend(&self) {
+        self.signal(Signal::STOP);
+        let stopped = waitpid(Some(Pid::from_child(&self.child)), WaitOptions::UNTRACED);
+        let (_, status) = stopped.expect("it is our child").expect("this waits");
+        assert!(status.stopped(), "{status:?}");
+    }
+
+    pub(crate) fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// Closes its standard input and waits until it has ended, which closes its output.
+    pub(crate) fn wait(mut self) -> Finished {
+        self.stdin = None;
+        let (stdout, stderr) = (self.stdout.rest(), self.stderr.rest());
+        let code = self.child.wait().expect("it was not reaped before").code();
+        let stderr = String::from_utf8_lossy(&stderr).into_owned();
+        expect_no_panic(&stderr);
+        Finished { code, stdout, stderr }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it is running");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Neither fails but for a process that is reaped already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if !thread::panicking() {
+            expect_no_panic(&String::from_utf8_lossy(&self.stderr.rest()));
+        }
+    }
+}
+
+/// Nothing panics, ever, whatever else a test is about.
+#[track_caller]
+fn expect_no_panic(stderr: &str) {
+    assert!(!stderr.contains("panicked at"), "{stderr}");
+}
+
+impl Finished {
+    /// What it said on stdout, which was text.
+    pub(crate) fn said(&self) -> &str {
+        str::from_utf8(&self.stdout).expect("stdout is UTF-8")
+    }
+
+    /// Asserts that it ended with `code`, and with exactly one line on stderr, which holds every
+    /// one of `words`.
+    #[track_caller]
+    pub(crate) fn expect_complaint(&self, code: i32, words: &[&str]) {
+        let complaint = &self.stderr;
+        assert_eq!(self.code, Some(code), "{self:?}");
+        assert_eq!(complaint.matches('\n').count(), 1, "one line: {complaint:?}");
+        assert!(complaint.ends_with('\n'), "a whole line: {complaint:?}");
+        for word in words {
+            assert!(complaint.contains(word), "'{word}' in {complaint:?}");
+        }
+    }
+}

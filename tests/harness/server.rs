@@ -1,0 +1,107 @@
+//! A `hello-server` under test.
+
+use super::binaries;
+use super::peer::Peer;
+use super::process::{Finished, Process};
+use super::summary::Summary;
+
+/// A server that listens.
+pub(crate) struct Server {
+    pub(crate) process: Process,
+    endpoints: Vec<String>,
+}
+
+impl Server {
+    /// Starts it with the words of `command_line`, and reads where it listens.
+    #[track_caller]
+    pub(crate) fn start(command_line: &str) -> Self {
+        match Self::try_start(command_line) {
+            Ok(server) => server,
+            Err(finished) => panic!("hello-server {command_line} has to start: {finished:?}"),
+        }
+    }
+
+    /// Starts it, or says how it ended instead.
+    #[track_caller]
+    pub(crate) fn try_start(command_line: &str) -> Result<Self, Finished> {
+        let mut process = Process::spawn(binaries::server().args(command_line.split_whitespace()));
+        let mut endpoints = Vec::new();
+        for _ in 0..expected_endpoints(command_line) {
+            let Some(line) = process.stdout.next() else {
+                return Err(process.wait());
+            };
+            let endpoint = line.strip_prefix("listening on ");
+            endpoints.push(endpoint.unwrap_or_else(|| panic!("{line:?}")).to_owned());
+        }
+        Ok(Self { process, endpoints })
+    }
+
+    /// Runs one that is not expected to get as far as serving.
+    #[track_caller]
+    pub(crate) fn run<'a>(words: impl IntoIterator<Item = &'a str>) -> Finished {
+        Process::spawn(binaries::server().args(words)).wait()
+    }
+
+    /// Where it listens, in the order of its lines.
+    pub(crate) fn endpoints(&self) -> &[String] {
+        &self.endpoints
+    }
+
+    /// The first of its endpoints with this scheme.
+    #[track_caller]
+    pub(crate) fn endpoint(&self, scheme: &str) -> &str {
+        let of_scheme = |endpoint: &&String| endpoint.split("://").next() == Some(scheme);
+        self.endpoints.iter().find(of_scheme).unwrap_or_else(|| panic!("it serves {scheme}"))
+    }
+
+    /// The port of its first endpoint.
+    pub(crate) fn port(&self) -> u16 {
+        let (_, port) = self.endpoints[0].rsplit_once(':').expect("tcp or udp");
+        port.parse().expect("a port")
+    }
+
+    /// Connects to its first endpoint.
+    #[track_caller]
+    pub(crate) fn connect(&self) -> Peer {
+        Peer::connect(&self.endpoints[0])
+    }
+
+    /// Connects to its first endpoint, and is welcomed there under the framing `line`.
+    #[track_caller]
+    pub(crate) fn session(&self) -> Peer {
+        let mut peer = self.connect();
+        peer.expect(b"Welcome!\n");
+        peer
+    }
+
+    /// Tells it to stop, and sees that it does, cleanly.
+    #[track_caller]
+    pub(crate) fn stop(self) -> Finished {
+        self.process.terminate();
+        self.stopped()
+    }
+
+    /// Sees that it stops, cleanly, having been told to.
+    #[track_caller]
+    pub(crate) fn stopped(self) -> Finished {
+        let finished = self.process.wait();
+        assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+        finished
+    }
+
+    /// Stops it, and reads its counters.
+    #[track_caller]
+    pub(crate) fn summary(self) -> Summary {
+        Summary::of(&self.stop().stderr)
+    }
+}
+
+/// An endpoint with a scheme is one line, a bare `HOST:PORT` is one for TCP and one for UDP.
+fn expected_endpoints(command_line: &str) -> usize {
+    let lines = |word: &str| match word {
+        word if word.contains("://") => 1,
+        word if word.contains(':') => 2,
+        _ => 0,
+    };
+    command_line.split_whitespace().map(lines).sum()
+}

@@ -1,0 +1,94 @@
+//! Unix sockets, stream and datagram, and all four kinds on one server.
+
+use std::fs;
+
+use crate::harness::{Datagrams, Peer, Server, Summary};
+
+#[test]
+fn a_session_runs_over_a_unix_stream() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&format!("unix://{}/hello.sock", folder.path().display()));
+    assert_eq!(server.endpoints(), [format!("unix://{}/hello.sock", folder.path().display())]);
+    let mut peer = server.session();
+    peer.send(b"Michael\nTracy\nSar");
+    peer.expect(b"Hello, Michael!\nHello, Tracy!\n");
+    peer.send(b"ah");
+    peer.half_close();
+    peer.expect_last(b"Hello, Sarah!\n");
+}
+
+#[test]
+fn datagrams_over_a_unix_socket_are_greeted_at_the_address_they_came_from() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&format!("unixgram://{}/hello.sock", folder.path().display()));
+    let endpoint = server.endpoint("unixgram");
+    let mut first = Datagrams::from_file(&folder.path().join("first.sock"), endpoint);
+    let mut second = Datagrams::from_file(&folder.path().join("second.sock"), endpoint);
+    first.send(b"Michael");
+    second.send(b"");
+    second.send(b"exit");
+    second.expect(b"Hello, !");
+    second.expect(b"Hello, exit!");
+    first.expect(b"Hello, Michael!");
+}
+
+#[test]
+fn a_unix_datagram_over_the_limit_is_dropped_and_the_next_one_is_answered() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&format!("unixgram://{}/hello.sock", folder.path().display()));
+    let own = folder.path().join("own.sock");
+    let mut peer = Datagrams::from_file(&own, server.endpoint("unixgram"));
+    peer.send(&[b'x'; 1025]);
+    peer.send(&[b'x'; 1024]);
+    peer.expect(&[&b"Hello, "[..], &[b'x'; 1024], b"!"].concat());
+    server.summary().expect(&[("received", 2), ("greeted", 1)]);
+}
+
+#[test]
+fn limits_hold_over_unix_streams_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&format!(
+        "unix://{}/hello.sock --max-sessions 1 --max-message 7 --idle-timeout 1s",
+        folder.path().display()
+    ));
+    let first = server.session();
+    let second = server.connect();
+    second.expect_last(b"Error: server is full\n");
+    first.expect_last(b"Error: no complete message for 1 s\n");
+}
+
+#[test]
+fn one_server_serves_all_four_kinds_of_sockets() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().display();
+    let server =
+        Server::start(&format!("127.0.0.1:0 unix://{path}/stream unixgram://{path}/datagram -v"));
+    for scheme in ["tcp", "unix"] {
+        let mut peer = Peer::connect(server.endpoint(scheme));
+        peer.send(b"Michael\nexit\n");
+        peer.expect_last(b"Welcome!\nHello, Michael!\n");
+    }
+    for mut peer in [
+        Datagrams::to(server.endpoint("udp")),
+        Datagrams::from_file(&folder.path().join("own"), server.endpoint("unixgram")),
+    ] {
+        peer.send(b"Michael");
+        peer.expect(b"Hello, Michael!");
+    }
+    let log = server.stop().stderr;
+    assert!(log.contains(&format!("opened: unix://{path}/stream from unnamed")), "{log}");
+    Summary::of(&log).expect(&[("opened", 2), ("messages", 2), ("greeted", 2)]);
+    let left: Vec<_> = fs::read_dir(folder.path()).expect("the folder").flatten().collect();
+    assert_eq!(left.len(), 1, "only the test's own socket is left: {left:?}");
+}
+
+#[test]
+fn a_stop_is_told_over_unix_streams_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&format!("unix://{}/hello.sock", folder.path().display()));
+    let mut peer = server.session();
+    peer.send(b"Michael\n");
+    server.process.terminate();
+    peer.expect_last(b"Hello, Michael!\nError: server is shutting down\n");
+    server.stopped();
+}
