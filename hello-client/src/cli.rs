@@ -2,10 +2,13 @@
 //! with them.
 
 mod args;
+mod measure;
+mod measure_args;
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
+use std::time::Duration;
 
 use clap::Parser;
 use hello_proto::{Endpoint, prompt};
@@ -14,6 +17,9 @@ use log::LevelFilter;
 use crate::config::{Command, Config, Family, Say, Source, Target};
 use crate::failure::Failure;
 use args::{Args, CommandArgs, OutputArgs, SayArgs, ServerArgs};
+
+/// How long connecting may take, and each reply, unless it is said.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why there is nothing to do.
 #[derive(Debug)]
@@ -50,20 +56,27 @@ pub(crate) fn parse(words: Vec<OsString>) -> Result<Config, Stop> {
 
 fn config(args: Args) -> Result<Config, String> {
     let Args { command, say, server, output } = args;
-    let say = match command {
-        None => say,
-        Some(CommandArgs::Say(_)) if !say.message.is_empty() || say.file.is_some() => {
-            return Err(
-                "a command comes before its messages and its --file, expected 'say' first, \
-                        or -- before the messages"
-                    .to_owned(),
-            );
-        }
-        Some(CommandArgs::Say(say)) => say,
-    };
+    if command.is_some() && (!say.message.is_empty() || say.file.is_some()) {
+        return Err("a command comes before its messages and its --file, expected 'say' first, \
+                    or -- before the messages"
+            .to_owned());
+    }
     let log = log_level(&output);
-    let target = target(server)?;
-    let command = Command::Say(Say { target, source: source(say), json: output.json });
+    let json = output.json;
+    let command = match command.unwrap_or(CommandArgs::Say(say)) {
+        CommandArgs::Say(say) => {
+            let target = target(server, |_| TIMEOUT)?;
+            Command::Say(Say { target, source: source(say), json })
+        }
+        CommandArgs::Bench(args) => {
+            let target = target(server, measure::timeout)?;
+            Command::Bench(measure::bench(args, target, &output)?)
+        }
+        CommandArgs::Ping(args) => {
+            let target = target(server, measure::timeout)?;
+            Command::Ping(measure::ping(args, target, &output)?)
+        }
+    };
     Ok(Config { command, log })
 }
 
@@ -78,7 +91,8 @@ fn source(say: SayArgs) -> Source {
     }
 }
 
-fn target(args: ServerArgs) -> Result<Target, String> {
+/// Where `timeout` is not given, it follows from the endpoint.
+fn target(args: ServerArgs, timeout: impl FnOnce(&Endpoint) -> Duration) -> Result<Target, String> {
     let family = match (args.ipv4, args.ipv6) {
         (true, _) => Family::V4,
         (_, true) => Family::V6,
@@ -109,8 +123,8 @@ fn target(args: ServerArgs) -> Result<Target, String> {
         None => family,
     };
     Ok(Target {
+        timeout: args.timeout.unwrap_or_else(|| timeout(&args.server)),
         endpoint: args.server,
-        timeout: args.timeout,
         wait: args.wait,
         family,
         bind: args.bind,

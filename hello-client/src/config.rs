@@ -21,6 +21,10 @@ pub(crate) struct Config {
 pub(crate) enum Command {
     /// One scripted session.
     Say(Say),
+    /// Load and latency.
+    Bench(Bench),
+    /// One message after the other, at their times.
+    Ping(Ping),
 }
 
 /// One scripted session.
@@ -31,6 +35,57 @@ pub(crate) struct Say {
     /// What to say.
     pub(crate) source: Source,
     /// Report in one JSON object rather than reply by reply.
+    pub(crate) json: bool,
+}
+
+/// Load and latency.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    /// With whom; its limit is not less than `size`.
+    pub(crate) target: Target,
+    /// How many connections; never zero.
+    pub(crate) connections: usize,
+    /// How many messages in flight on each; never zero.
+    pub(crate) pipeline: u64,
+    /// The bytes of a message; over datagrams, room for its number.
+    pub(crate) size: usize,
+    /// How long it takes, after the warm-up.
+    pub(crate) length: Length,
+    /// How long nothing is counted.
+    pub(crate) warmup: Duration,
+    /// How many messages a second, over all connections; without it, as fast as replies come.
+    pub(crate) rate: Option<u64>,
+    /// How many threads; from 1 to the number of connections.
+    pub(crate) threads: usize,
+    /// Where the distribution of round trips is written.
+    pub(crate) hdr: Option<PathBuf>,
+    /// Report in one JSON object.
+    pub(crate) json: bool,
+    /// Show on a terminal how far it is.
+    pub(crate) progress: bool,
+}
+
+/// When a bench is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Length {
+    /// After so long.
+    Duration(Duration),
+    /// After so many messages.
+    Messages(u64),
+}
+
+/// One message after the other, at their times.
+#[derive(Debug)]
+pub(crate) struct Ping {
+    /// With whom; its limit is not less than `size`.
+    pub(crate) target: Target,
+    /// From one message to the next; never zero.
+    pub(crate) interval: Duration,
+    /// How many messages; without it, for ever.
+    pub(crate) count: Option<u64>,
+    /// The bytes of a message; over datagrams, room for its number.
+    pub(crate) size: usize,
+    /// Report in one JSON object at the end.
     pub(crate) json: bool,
 }
 

@@ -8,7 +8,7 @@ use hello_proto::Unexpected;
 use serde::Serialize;
 
 /// What went wrong, from the short fixed list that scripts may rely on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {
     /// Nothing listens at the endpoint.
@@ -27,6 +27,22 @@ pub(crate) enum Kind {
     Server,
     /// The command line or the script asks for what cannot be done.
     Usage,
+}
+
+impl Kind {
+    /// Its name, as in JSON.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Timeout => "timeout",
+            Self::Unresolved => "unresolved",
+            Self::Unreachable => "unreachable",
+            Self::Closed => "closed",
+            Self::Mismatch => "mismatch",
+            Self::Server => "server",
+            Self::Usage => "usage",
+        }
+    }
 }
 
 impl From<&io::Error> for Kind {
@@ -64,6 +80,11 @@ impl Failure {
     /// The server could not be reached.
     pub(crate) fn unreached(kind: Kind, message: impl Into<String>) -> Self {
         Self { kind, said: None, reached: false, message: message.into() }
+    }
+
+    /// The server was reached, and its replies are not what they should be.
+    pub(crate) fn unanswered(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, said: None, reached: true, message: message.into() }
     }
 
     /// All of one attempt, on one address after the other. There is at least one.

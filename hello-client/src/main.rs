@@ -1,13 +1,21 @@
 //! `hello-client` scripts a session with a hello server, checks every reply byte for byte, and says
-//! in its exit code whether the path to that server works.
+//! in its exit code whether the path to that server works; and it measures that path.
 
+mod bench;
 mod cli;
 mod config;
+mod drive;
+mod ending;
 mod failure;
+mod measure;
+mod ping;
 mod report;
 mod say;
 mod script;
+mod signals;
 mod transport;
+mod units;
+mod verdict;
 
 use std::env;
 use std::io;
@@ -33,6 +41,8 @@ fn run() -> ExitCode {
     log_to_stderr(config.log);
     match config.command {
         Command::Say(say) => say::run(&say, io::stdout().lock()),
+        Command::Bench(bench) => bench::run(&bench, io::stdout().lock(), signals::stop),
+        Command::Ping(ping) => ping::run(&ping, io::stdout().lock(), signals::stop),
     }
 }
 

@@ -2,13 +2,14 @@
 
 mod record;
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use hello_proto::Endpoint;
 
-use crate::failure::{Failure, Kind};
+use crate::ending::{conclude, write_json};
+use crate::failure::Failure;
 use crate::transport::Connection;
 use record::Record;
 
@@ -77,16 +78,11 @@ impl<W: Write> Report<W> {
             self.record.failed(failure);
         }
         if self.json
-            && let Err(error) = self.record.write(&mut self.out)
+            && let Err(error) = write_json(&self.record, &mut self.out)
         {
             outcome = outcome.and_then(|()| Err(Failure::output(&error)));
         }
-        let Err(failure) = outcome else { return ExitCode::SUCCESS };
-        let endpoint = self.record.endpoint.filter(|_| failure.kind != Kind::Usage);
-        let place = endpoint.map(|endpoint| format!("{endpoint}: ")).unwrap_or_default();
-        // Where standard error is closed, the exit code has to do.
-        let _ = writeln!(io::stderr(), "hello-client: {place}{failure}");
-        ExitCode::from(failure.exit_code())
+        conclude(self.record.endpoint.as_deref(), outcome)
     }
 
     fn print(&mut self, reply: Option<&[u8]>) -> Result<(), Failure> {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use log::info;
 use socket2::{SockAddr, Socket};
 
-pub(crate) use connect::{connect, connect_each};
+pub(crate) use connect::{addresses, begin_connect, connect, connect_each, finish_connect};
 pub(crate) use retry::patiently;
 
 /// When a wait is over.
@@ -60,6 +60,25 @@ impl Connection {
     fn new(socket: Socket, peer: &SockAddr) -> Self {
         let local = socket.local_addr().ok().as_ref().and_then(address_text);
         Self { socket, local, peer: address_text(peer).unwrap_or_default() }
+    }
+
+    /// The socket, which does not wait any more.
+    ///
+    /// # Errors
+    ///
+    /// Those of fcntl(2).
+    pub(crate) fn into_socket(self) -> io::Result<Socket> {
+        self.socket.set_nonblocking(true)?;
+        Ok(self.socket)
+    }
+
+    /// The server's address.
+    ///
+    /// # Errors
+    ///
+    /// Those of getpeername(2).
+    pub(crate) fn address(&self) -> io::Result<SockAddr> {
+        self.socket.peer_addr()
     }
 
     /// Logs which server was reached, and from where.

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::measure_args::{BenchArgs, PingArgs};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Parser, Subcommand};
 use hello_proto::{Address, DEFAULT_MAX_MESSAGE, Endpoint, Framing, MAX_MESSAGE, prompt};
@@ -12,12 +13,14 @@ use hello_proto::{Address, DEFAULT_MAX_MESSAGE, Endpoint, Framing, MAX_MESSAGE, 
 const EXAMPLES: &str = "\
 Examples:
   hello-client                            Michael, Tracy and Sarah to 127.0.0.1:9999
-  hello-client -s udp://[::1]:9999 ping   does a datagram get there and back?
+  hello-client -s udp://[::1]:9999 Bob    does a datagram get there and back?
   hello-client -s db1:9999 --wait 60s hi  wait for a server that is starting
   hello-client -s unix:///run/hello.sock  a Unix socket
   hello-client -f names.txt --json        a script, told to another program
   hello-client -f -                       type a line, see the reply
   hello-client -- say                     a message with the name of a command
+  hello-client ping                       round trips, one a second
+  hello-client bench --connections 64     how much, and how fast?
 
 Exit codes:
   0  every reply came, and was right
@@ -57,6 +60,8 @@ pub(super) enum CommandArgs {
     /// One scripted session: the same as no command
     #[command(after_help = "See --help for examples and exit codes.", after_long_help = EXAMPLES)]
     Say(SayArgs),
+    Bench(BenchArgs),
+    Ping(PingArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -84,8 +89,10 @@ pub(super) struct ServerArgs {
     #[arg(env = "HELLO_SERVER", default_value = "127.0.0.1:9999")]
     pub(super) server: Endpoint,
     /// How long connecting may take, and then each reply
-    #[arg(long, global = true, value_name = "DURATION", value_parser = timeout, default_value = "5s")]
-    pub(super) timeout: Duration,
+    ///
+    /// [default: 5s; bench and ping over udp and unixgram: 1s]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = timeout)]
+    pub(super) timeout: Option<Duration>,
     /// Keep trying for so long until the server is there
     ///
     /// Every try, so also the last one, may take its --timeout. Over UDP, which has no
@@ -115,7 +122,7 @@ pub(super) struct ServerArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Output")]
 pub(super) struct OutputArgs {
-    /// Print one JSON object, also on failure, instead of the replies
+    /// Print one JSON object, also on failure, rather than text
     #[arg(long, global = true)]
     pub(super) json: bool,
     /// Log more: which address was reached, and with -vv every try; RUST_LOG overrides

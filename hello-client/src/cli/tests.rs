@@ -2,14 +2,18 @@ use super::*;
 use clap::CommandFactory;
 use std::time::Duration;
 
+pub(crate) mod measure;
+
 fn words(line: &[&str]) -> Vec<OsString> {
     ["hello-client"].iter().chain(line).map(OsString::from).collect()
 }
 
 /// The session that a command line asks for.
 pub(crate) fn say(line: &[&str]) -> Say {
-    let Command::Say(say) = parse(words(line)).unwrap().command;
-    say
+    match parse(words(line)).unwrap().command {
+        Command::Say(say) => say,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn messages(line: &[&str]) -> Vec<Vec<u8>> {
@@ -19,7 +23,7 @@ fn messages(line: &[&str]) -> Vec<Vec<u8>> {
     }
 }
 
-fn usage(line: &[&str]) -> String {
+pub(super) fn usage(line: &[&str]) -> String {
     match parse(words(line)) {
         Err(Stop::Usage { failure, json: false }) => failure.to_string(),
         other => panic!("{other:?}"),
@@ -62,7 +66,7 @@ fn the_name_of_a_command_is_a_message_behind_two_dashes() {
 #[test]
 fn messages_need_not_be_utf8() {
     let words = vec!["hello-client".into(), OsString::from_vec(b"\xff".to_vec())];
-    let Command::Say(say) = parse(words).unwrap().command;
+    let Command::Say(say) = parse(words).unwrap().command else { panic!("expected say") };
     assert!(matches!(say.source, Source::Arguments(messages) if messages == [b"\xff"]));
 }
 
@@ -92,7 +96,7 @@ fn what_is_wrong_is_one_line_that_says_what_was_expected() {
         (&["--wait", "x"], "'x' for '--wait <DURATION>': expected a number with a unit"),
         (&["--max-message", "0"], "expected a number of bytes from 1 to 65499"),
         (&["--max-message", "65500"], "expected a number of bytes from 1 to 65499"),
-        (&["--framing", "lines"], "[possible values: line, length, raw]"),
+        (&["--framing", "lines"], "expected one of line, length, raw"),
         (&["--bind", "here"], "'here' for '--bind <ADDR>': expected an address of this machine"),
         (&["-4", "-6"], "'-4' cannot be used with '-6'"),
         (&["-6", "--bind", "127.0.0.1"], "-6 cannot be used with --bind '127.0.0.1'"),

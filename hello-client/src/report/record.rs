@@ -1,12 +1,12 @@
 //! The object that `--json` prints.
 
-use std::io::{self, Write};
 use std::time::Duration;
 
 use hello_proto::Endpoint;
 use serde::Serialize;
 
-use crate::failure::{Failure, Kind};
+use crate::ending::Ending;
+use crate::failure::Failure;
 use crate::transport::Connection;
 
 /// A run, so far. Bytes that are not UTF-8 are shown lossily, and exactly in a `…_hex` beside.
@@ -19,8 +19,8 @@ pub(super) struct Record {
     #[serde(skip_serializing_if = "Option::is_none")]
     welcome_hex: Option<String>,
     messages: Vec<Exchange>,
-    outcome: &'static str,
-    error: Option<ErrorObject>,
+    #[serde(flatten)]
+    ending: Ending,
 }
 
 #[derive(Debug, Serialize)]
@@ -35,12 +35,6 @@ struct Exchange {
     rtt_us: Option<f64>,
 }
 
-#[derive(Debug, Serialize)]
-struct ErrorObject {
-    kind: Kind,
-    message: String,
-}
-
 impl Record {
     /// A run with `endpoint` of which nothing is known yet.
     pub(super) fn new(endpoint: Option<&Endpoint>) -> Self {
@@ -51,8 +45,7 @@ impl Record {
             welcome: None,
             welcome_hex: None,
             messages: Vec::new(),
-            outcome: "ok",
-            error: None,
+            ending: Ending::default(),
         }
     }
 
@@ -77,19 +70,7 @@ impl Record {
     }
 
     pub(super) fn failed(&mut self, failure: &Failure) {
-        self.outcome = "failed";
-        self.error = Some(ErrorObject { kind: failure.kind, message: failure.to_string() });
-    }
-
-    /// Writes the object, in one line.
-    ///
-    /// # Errors
-    ///
-    /// Those of `out`.
-    pub(super) fn write(&self, mut out: impl Write) -> io::Result<()> {
-        serde_json::to_writer(&mut out, self)?;
-        out.write_all(b"\n")?;
-        out.flush()
+        self.ending = Ending::failed(failure);
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind};
 
 use hello_proto::Endpoint;
 use log::info;
+use rustix::io::Errno;
 use socket2::{SockAddr, Socket, Type};
 
 use super::resolve::resolve;
@@ -44,6 +45,31 @@ pub(crate) fn connect_each(target: &Target) -> Result<Vec<Connection>, Failure> 
     })
 }
 
+/// Makes a socket that does not wait, and begins to connect it; it is writable once that is done.
+///
+/// # Errors
+///
+/// Why not, if that is known at once.
+pub(crate) fn begin_connect(target: &Target, address: &SockAddr) -> Result<Socket, Failure> {
+    let socket = bound_socket(target, address)?;
+    match socket.set_nonblocking(true).and_then(|()| socket.connect(address)) {
+        Err(error) if Errno::from_io_error(&error) != Some(Errno::INPROGRESS) => {
+            Err(unreached(target, address, &error))
+        }
+        _ => Ok(socket),
+    }
+}
+
+/// The end of what [`begin_connect`] began.
+///
+/// # Errors
+///
+/// Why there is no connection.
+pub(crate) fn finish_connect(socket: &Socket, address: &SockAddr) -> io::Result<()> {
+    socket.take_error()?.map_or(Ok(()), Err)?;
+    settle(socket, address)
+}
+
 fn connect_first(
     target: &Target,
     addresses: &[SockAddr],
@@ -65,8 +91,12 @@ fn connect_first(
     Err(Failure::all(failures))
 }
 
-/// At least one.
-fn addresses(target: &Target, deadline: Deadline) -> Result<Vec<SockAddr>, Failure> {
+/// All addresses of `target`; at least one.
+///
+/// # Errors
+///
+/// [`Kind::Unresolved`], if there is none, or it is not known in time.
+pub(crate) fn addresses(target: &Target, deadline: Deadline) -> Result<Vec<SockAddr>, Failure> {
     match &target.endpoint {
         Endpoint::Tcp(server) | Endpoint::Udp(server) => {
             let addresses = resolve(server, target.family, deadline)?;
@@ -117,6 +147,13 @@ fn connect_before(socket: &Socket, address: &SockAddr, deadline: Deadline) -> io
         return socket.connect(address);
     }
     socket.connect_timeout(address, left)?;
+    settle(socket, address)
+}
+
+fn settle(socket: &Socket, address: &SockAddr) -> io::Result<()> {
+    if address.is_unix() {
+        return Ok(());
+    }
     if socket.r#type()? == Type::STREAM {
         socket.set_tcp_nodelay(true)?;
     }

@@ -1,0 +1,29 @@
+mod datagram;
+mod server;
+mod stream;
+
+use super::*;
+use crate::cli::tests::measure::bench;
+use serde_json::Value;
+
+/// The object that `--json` prints, and the exit code.
+fn told(words: &[&str]) -> (Value, u8) {
+    told_until(words, Arc::default())
+}
+
+/// The same, of a run that is told to `stop`.
+fn told_until(words: &[&str], stop: Arc<AtomicBool>) -> (Value, u8) {
+    let config = bench(&[&["--json"], words].concat());
+    let mut out = Vec::new();
+    let code = run(&config, &mut out, || Ok(stop));
+    assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 1);
+    let code = (0..=9).find(|number| ExitCode::from(*number) == code).unwrap();
+    (serde_json::from_slice(&out).unwrap(), code)
+}
+
+/// The report that a person reads.
+fn text(words: &[&str]) -> String {
+    let mut out = Vec::new();
+    run(&bench(words), &mut out, || Ok(Arc::default()));
+    String::from_utf8(out).unwrap()
+}

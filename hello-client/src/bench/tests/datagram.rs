@@ -1,0 +1,118 @@
+use super::server::relay;
+use super::*;
+use std::net::UdpSocket;
+
+/// In a closed loop of one, so that the relay sees the messages one by one.
+fn closed_loop<'a>(endpoint: &'a str, messages: &'a str) -> [&'a str; 8] {
+    ["-s", endpoint, "--messages", messages, "--warmup", "0", "--timeout", "300ms"]
+}
+
+#[test]
+fn what_a_relay_drops_doubles_and_swaps_is_counted_exactly() {
+    // Of each ten messages one is dropped, two are doubled, and two change places.
+    let mut kept = None;
+    let endpoint = relay(move |number, greeting| match number % 10 {
+        1 => vec![],
+        3 | 7 => vec![greeting.clone(), greeting],
+        5 => {
+            kept = Some(greeting);
+            vec![]
+        }
+        6 => vec![greeting, kept.take().unwrap()],
+        _ => vec![greeting],
+    });
+    let words = ["--messages", "1000", "--warmup", "0", "--rate", "2000", "--timeout", "2s"];
+    let (told, code) = told(&[&["-s", &endpoint], &words[..]].concat());
+    assert_eq!(code, 0, "{told}");
+    for (name, expected) in [
+        ("sent", 1000),
+        ("received", 900),
+        ("lost", 100),
+        ("duplicated", 200),
+        ("reordered", 100),
+        ("late", 0),
+    ] {
+        assert_eq!(told[name], expected, "{name}: {told}");
+    }
+    assert_eq!((&told["rtt_us"]["samples"], &told["errors"]["total"]), (&900.into(), &0.into()));
+}
+
+#[test]
+fn a_reply_after_its_time_is_lost_and_late() {
+    let mut kept = None;
+    let endpoint = relay(move |number, greeting| match number {
+        4 => {
+            kept = Some(greeting);
+            vec![]
+        }
+        5 => vec![kept.take().unwrap(), greeting],
+        _ => vec![greeting],
+    });
+    // The fifth message holds up the sixth until it is lost.
+    let (told, code) = told(&closed_loop(&endpoint, "10"));
+    assert_eq!((code, &told["received"], &told["lost"]), (0, &9.into(), &1.into()), "{told}");
+    assert_eq!(
+        (&told["late"], &told["reordered"], &told["duplicated"]),
+        (&1.into(), &0.into(), &0.into())
+    );
+}
+
+#[test]
+fn a_lost_message_does_not_stall_the_others() {
+    let endpoint = relay(|number, greeting| if number == 0 { vec![] } else { vec![greeting] });
+    let started = Instant::now();
+    let words = ["--messages", "500", "--pipeline", "2", "--warmup", "0", "--timeout", "2s"];
+    let (told, _) = told(&[&["-s", &endpoint], &words[..]].concat());
+    assert_eq!((&told["received"], &told["lost"]), (&499.into(), &1.into()), "{told}");
+    assert!(told["elapsed_s"].as_f64().unwrap() < 1.9, "{told}");
+    assert!(started.elapsed() >= Duration::from_secs(2), "the lost one was waited for");
+}
+
+#[test]
+fn a_wrong_datagram_is_counted_and_its_message_is_lost() {
+    let endpoint = relay(|number, greeting| match number {
+        3 => vec![b"Hello, you!".to_vec()],
+        _ => vec![greeting],
+    });
+    let (told, code) = told(&closed_loop(&endpoint, "10"));
+    assert_eq!((code, &told["error"]["kind"]), (1, &"mismatch".into()), "{told}");
+    assert_eq!((&told["errors"]["wrong_replies"], &told["lost"]), (&1.into(), &1.into()));
+}
+
+#[test]
+fn silence_is_an_object_with_nulls_and_not_a_server_that_is_not_there() {
+    let endpoint = relay(|_, _| vec![]);
+    let (told, code) = told(&closed_loop(&endpoint, "2"));
+    assert_eq!((code, &told["error"]["kind"]), (1, &"timeout".into()), "{told}");
+    assert_eq!(
+        (&told["sent"], &told["received"], &told["lost"]),
+        (&2.into(), &0.into(), &2.into())
+    );
+    let rtt = told["rtt_us"].as_object().unwrap();
+    assert!(rtt.iter().all(|(name, value)| name == "samples" || value.is_null()), "{told}");
+    assert!(told["messages_per_s"].is_null());
+}
+
+#[test]
+fn under_a_wait_the_server_is_asked_until_it_answers_and_that_is_not_counted() {
+    let endpoint = relay(|number, greeting| if number < 2 { vec![] } else { vec![greeting] });
+    let words = closed_loop(&endpoint, "5");
+    let (told, code) = told(&[&words[..], &["--wait", "60s"]].concat());
+    assert_eq!((code, &told["sent"], &told["received"]), (0, &5.into(), &5.into()), "{told}");
+}
+
+#[test]
+fn a_port_where_nothing_listens_is_a_server_that_is_not_there() {
+    let address = UdpSocket::bind("127.77.0.3:0").unwrap().local_addr().unwrap();
+    let (told, code) = told(&closed_loop(&format!("udp://{address}"), "2"));
+    assert_eq!((code, &told["error"]["kind"]), (3, &"refused".into()), "{told}");
+    assert!(told["errors"]["cut_sessions"]["refused"].as_u64().unwrap() >= 1);
+}
+
+#[test]
+fn the_report_for_a_person_has_every_count() {
+    let endpoint = relay(|number, greeting| if number == 3 { vec![] } else { vec![greeting] });
+    let text = text(&closed_loop(&endpoint, "10"));
+    assert!(text.contains("Datagrams   10 sent, 9 received, 1 lost (10.00 %)\n"), "{text}");
+    assert!(text.contains("0 duplicated, 0 reordered, 0 of the lost came late\n"), "{text}");
+}

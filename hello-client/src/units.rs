@@ -1,0 +1,70 @@
+//! Figures as people read them.
+
+/// A time, given in microseconds, with three or four digits and its unit.
+pub(crate) fn time(micros: f64) -> String {
+    match micros {
+        _ if micros < 999.95 => format!("{micros:.1} us"),
+        _ if micros < 999_995.0 => format!("{:.2} ms", micros / 1e3),
+        _ => format!("{:.2} s", micros / 1e6),
+    }
+}
+
+/// A time that may not be known.
+pub(crate) fn time_or_dash(micros: Option<f64>) -> String {
+    micros.map_or_else(|| "-".to_owned(), time)
+}
+
+/// A number with a comma between thousands.
+pub(crate) fn number(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// So many of these.
+pub(crate) fn plural(count: u64, one: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{} {one}{ending}", number(count))
+}
+
+/// A part of a whole, in percent; of nothing it is nothing.
+pub(crate) fn percent(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_the_unit_that_fits_it() {
+        for (micros, expected) in [
+            (0.04, "0.0 us"),
+            (15.23, "15.2 us"),
+            (999.96, "1.00 ms"),
+            (1234.0, "1.23 ms"),
+            (999_996.0, "1.00 s"),
+            (61_000_000.0, "61.00 s"),
+        ] {
+            assert_eq!(time(micros), expected);
+        }
+    }
+
+    #[test]
+    fn thousands_are_told_apart() {
+        for (value, expected) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")]
+        {
+            assert_eq!(number(value), expected);
+        }
+        assert_eq!(
+            (plural(1, "message"), plural(0, "message")),
+            ("1 message".into(), "0 messages".into())
+        );
+    }
+}
