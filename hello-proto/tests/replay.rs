@@ -1,5 +1,5 @@
-//! What the fuzzer checks of any input, checked of the inputs that it found interesting: one file
-//! an input under `replay/inputs/TARGET`. See CONTRIBUTING.md for how to look for more.
+//! What the fuzzer checks of any input, checked of the inputs that it found interesting: one a line,
+//! in hexadecimal, in `replay/inputs/TARGET.hex`. See CONTRIBUTING.md for how to look for more.
 
 #[path = "replay/client_session.rs"]
 mod client_session;
@@ -10,37 +10,40 @@ mod endpoint;
 #[path = "replay/server_session.rs"]
 mod server_session;
 
-use std::fs;
-use std::path::Path;
-
-fn replay(target: &str, holds: fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/replay/inputs").join(target);
-    let mut inputs = 0;
-    for entry in fs::read_dir(&folder).expect("the target has a folder of inputs") {
-        let path = entry.expect("the folder can be listed").path();
-        println!("{}", path.display());
-        holds(&fs::read(path).expect("an input can be read"));
-        inputs += 1;
+fn replay(inputs: &str, holds: fn(&[u8])) {
+    assert!(inputs.lines().count() > 100, "there are inputs");
+    for line in inputs.lines() {
+        // Shown by a test that fails.
+        println!("{line}");
+        holds(&from_hex(line));
     }
-    assert!(inputs > 0, "{} is empty", folder.display());
+}
+
+fn from_hex(line: &str) -> Vec<u8> {
+    let (digits, _) = line.as_bytes().as_chunks::<2>();
+    let byte = |pair: &[u8; 2]| {
+        let pair = str::from_utf8(pair).expect("hexadecimal is ASCII");
+        u8::from_str_radix(pair, 16).expect("two hexadecimal digits")
+    };
+    digits.iter().map(byte).collect()
 }
 
 #[test]
 fn decoders_hold_for_every_interesting_input() {
-    replay("decoder", decoder::holds);
+    replay(include_str!("replay/inputs/decoder.hex"), decoder::holds);
 }
 
 #[test]
 fn the_servers_session_holds_for_every_interesting_input() {
-    replay("server_session", server_session::holds);
+    replay(include_str!("replay/inputs/server_session.hex"), server_session::holds);
 }
 
 #[test]
 fn the_clients_session_holds_for_every_interesting_input() {
-    replay("client_session", client_session::holds);
+    replay(include_str!("replay/inputs/client_session.hex"), client_session::holds);
 }
 
 #[test]
 fn endpoints_hold_for_every_interesting_input() {
-    replay("endpoint", endpoint::holds);
+    replay(include_str!("replay/inputs/endpoint.hex"), endpoint::holds);
 }
