@@ -1,6 +1,7 @@
 //! The client: against our own server, and against servers that a test plays.
 
 mod addresses;
+mod bench;
 mod failures;
 mod framings;
 mod json;

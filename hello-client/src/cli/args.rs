@@ -42,7 +42,8 @@ Exit codes:
                       hello-client [OPTIONS] <COMMAND> ...",
     after_help = "See --help for examples and exit codes.",
     after_long_help = EXAMPLES,
-    disable_help_subcommand = true
+    disable_help_subcommand = true,
+    args_override_self = true
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -105,7 +106,7 @@ pub(super) struct ServerArgs {
     #[arg(long, global = true, value_parser = framing(), default_value = Framing::default().name())]
     pub(super) framing: Framing,
     /// The longest message, from 1 to 65499
-    #[arg(long, global = true, value_name = "BYTES", value_parser = max_message)]
+    #[arg(long, global = true, value_name = "BYTES", value_parser = prompt::number(1..=MAX_MESSAGE))]
     #[arg(default_value_t = DEFAULT_MAX_MESSAGE)]
     pub(super) max_message: usize,
     /// Use only the IPv4 addresses of a name
@@ -155,13 +156,6 @@ fn timeout(text: &str) -> Result<Duration, &'static str> {
 fn framing() -> impl TypedValueParser<Value = Framing> {
     PossibleValuesParser::new(Framing::ALL.map(Framing::name))
         .try_map(|name| name.parse::<Framing>())
-}
-
-fn max_message(text: &str) -> Result<usize, String> {
-    text.parse()
-        .ok()
-        .filter(|limit| (1..=MAX_MESSAGE).contains(limit))
-        .ok_or_else(|| format!("expected a number of bytes from 1 to {MAX_MESSAGE}"))
 }
 
 fn bind(text: &str) -> Result<SocketAddr, String> {

@@ -52,13 +52,13 @@ Exit codes:
 #[command(after_help = "See --help for examples and exit codes.", after_long_help = BENCH_EXAMPLES)]
 pub(super) struct BenchArgs {
     /// How many connections, or sockets for datagrams
-    #[arg(short, long, value_name = "N", value_parser = number, default_value = "1")]
+    #[arg(short, long, value_name = "N", value_parser = prompt::number(1..=MOST), default_value = "1")]
     pub(super) connections: u64,
     /// How many messages in flight on each connection
     ///
     /// With --rate, the most; over udp and unixgram a message then leaves when it is
     /// due, however many are in flight. --framing raw can tell only 1.
-    #[arg(long, value_name = "N", value_parser = number, default_value = "1")]
+    #[arg(long, value_name = "N", value_parser = prompt::number(1..=MOST), default_value = "1")]
     #[arg(verbatim_doc_comment)]
     pub(super) pipeline: u64,
     /// The bytes of a message; over udp and unixgram at least 12, for its number
@@ -70,16 +70,16 @@ pub(super) struct BenchArgs {
     /// How many messages to measure, rather than how long
     ///
     /// Given up after 30 s without a reply.
-    #[arg(long, value_name = "N", value_parser = number)]
+    #[arg(long, value_name = "N", value_parser = prompt::number(1..=MOST))]
     pub(super) messages: Option<u64>,
     /// How long to run before anything is measured
     #[arg(long, value_name = "DURATION", value_parser = prompt::duration, default_value = "500ms")]
     pub(super) warmup: Duration,
     /// Messages a second, over all connections; without it, as fast as replies come
-    #[arg(long, value_name = "N", value_parser = number)]
+    #[arg(long, value_name = "N", value_parser = prompt::number(1..=MOST))]
     pub(super) rate: Option<u64>,
     /// How many threads share the connections
-    #[arg(long, value_name = "N", value_parser = number, default_value = "1")]
+    #[arg(long, value_name = "N", value_parser = prompt::number(1..=MOST), default_value = "1")]
     pub(super) threads: u64,
     /// Write the distribution of round trips to FILE, in us, for the HdrHistogram plotter
     #[arg(long, value_name = "FILE")]
@@ -98,7 +98,7 @@ pub(super) struct PingArgs {
     #[arg(short, long, value_name = "DURATION", value_parser = duration, default_value = "1s")]
     pub(super) interval: Duration,
     /// How many messages; without it, for ever
-    #[arg(short, long, value_name = "N", value_parser = number)]
+    #[arg(short, long, value_name = "N", value_parser = prompt::number(1..=MOST))]
     pub(super) count: Option<u64>,
     /// The bytes of a message; over udp and unixgram at least 12, for its number
     #[arg(long, value_name = "BYTES", default_value = "16")]
@@ -107,11 +107,6 @@ pub(super) struct PingArgs {
 
 /// More would be a slip: nobody has the memory, or lives to see the end.
 const MOST: u64 = 1_000_000_000_000;
-
-fn number(text: &str) -> Result<u64, String> {
-    let number = text.parse().ok().filter(|number| (1..=MOST).contains(number));
-    number.ok_or_else(|| format!("expected a whole number from 1 to {MOST}"))
-}
 
 fn duration(text: &str) -> Result<Duration, String> {
     match prompt::duration(text)? {

@@ -144,7 +144,13 @@ fn connect_before(socket: &Socket, address: &SockAddr, deadline: Deadline) -> io
     if address.is_unix() {
         // A full backlog is no error that poll(2) could wait out; connect(2) itself waits.
         socket.set_write_timeout(Some(left))?;
-        return socket.connect(address);
+        return match socket.connect(address) {
+            // A call with a timeout is not restarted when the process has been stopped: signal(7).
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                connect_before(socket, address, deadline)
+            }
+            connected => connected,
+        };
     }
     socket.connect_timeout(address, left)?;
     settle(socket, address)
