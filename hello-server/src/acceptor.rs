@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hello_proto::Reason;
 use log::{debug, info};
@@ -54,6 +54,7 @@ impl Acceptor {
         listeners: Vec<Listener>,
         pool: Arc<Pool>,
         admission: Arc<Admission>,
+        max_refusals: usize,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
@@ -62,7 +63,7 @@ impl Acceptor {
             poll.registry().register(&mut listener, Token(doors.len()), Interest::READABLE)?;
             doors.push(Door { listener, may_wait: true });
         }
-        let refusals = Refusals::new(shared.framing, doors.len());
+        let refusals = Refusals::new(shared.framing, doors.len(), max_refusals);
         let giver = Some(pool.giver());
         let (starvation, next_id, stats) = (Starvation::default(), 1, Stats::default());
         Ok(Self {
@@ -182,10 +183,9 @@ impl Acceptor {
     /// Tells those in the system's backlog why they are not served, and closes the doors.
     fn stop(&mut self, events: &mut Events) -> io::Result<()> {
         drop(self.giver.take());
-        let deadline = Instant::now() + self.shared.grace;
         loop {
             self.close_doors();
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = self.shared.left();
             if left.is_zero() || (self.doors.is_empty() && self.refusals.is_empty()) {
                 return Ok(());
             }

@@ -5,7 +5,6 @@ use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
 
 use hello_proto::{Datagram, Endpoint};
 use log::{debug, trace, warn};
@@ -58,8 +57,7 @@ impl DatagramLoop {
         while !self.shared.is_stopping() {
             self.answer(RecvFlags::empty())?;
         }
-        let deadline = Instant::now() + self.shared.grace;
-        while Instant::now() < deadline && self.answer(RecvFlags::DONTWAIT)? {}
+        while !self.shared.left().is_zero() && self.answer(RecvFlags::DONTWAIT)? {}
         Ok(self.stats)
     }
 

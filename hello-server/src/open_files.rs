@@ -12,18 +12,23 @@ const PROCESS: usize = 16;
 /// A poll and its waker.
 const A_THREAD: usize = 2;
 
-/// Raises the limit as far as the system lets us, and says how many sessions it carries beside
-/// `workers` workers and `sockets` sockets of our own.
-pub(crate) fn sessions_carried(workers: usize, sockets: usize) -> io::Result<usize> {
-    let limit = raise()?;
-    let own = PROCESS + sockets + (workers + 1) * A_THREAD;
-    let left = limit.saturating_sub(own);
-    Ok(left - lingering(left))
+/// What the limit of open files can carry.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Capacity {
+    pub(crate) sessions: usize,
+    /// Clients that were turned away and have not closed yet.
+    pub(crate) refusals: usize,
 }
 
-/// The part of `left` descriptors that is kept for clients that were turned away.
-fn lingering(left: usize) -> usize {
-    MAX_LINGERING.min(left / 4)
+impl Capacity {
+    /// Raises the limit as far as the system lets us, and shares out what it leaves beside
+    /// `workers` workers and `sockets` sockets of our own.
+    pub(crate) fn raise(workers: usize, sockets: usize) -> io::Result<Self> {
+        let own = PROCESS + sockets + (workers + 1) * A_THREAD;
+        let left = raise()?.saturating_sub(own);
+        let refusals = MAX_LINGERING.min(left / 4);
+        Ok(Self { sessions: left - refusals, refusals })
+    }
 }
 
 fn raise() -> io::Result<usize> {

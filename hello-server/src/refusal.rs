@@ -11,8 +11,8 @@ use crate::clock::{Tick, ticks};
 use crate::connection::LINGER;
 use crate::stream::Stream;
 
-/// So many clients that were turned away are waited for; beyond it, the one that has had the
-/// longest time is closed.
+/// So many clients that were turned away are waited for, if there are descriptors for them; beyond
+/// it, the one that has had the longest time is closed.
 pub(crate) const MAX_LINGERING: usize = 256;
 
 /// So many bytes of what such a client still sends are read at a time, and so many times in a row.
@@ -24,16 +24,18 @@ const DISCARDS_PER_TURN: usize = 4;
 pub(crate) struct Refusals {
     framing: Framing,
     next_token: usize,
+    /// How many may linger.
+    max: usize,
     /// By their tokens, and so the oldest first.
     lingering: BTreeMap<usize, (Stream, Tick)>,
     discarded: Box<[u8]>,
 }
 
 impl Refusals {
-    /// Their events have tokens from `first_token` on.
-    pub(crate) fn new(framing: Framing, first_token: usize) -> Self {
+    /// At most `max` linger. Their events have tokens from `first_token` on.
+    pub(crate) fn new(framing: Framing, first_token: usize, max: usize) -> Self {
         let discarded = vec![0; DISCARD].into_boxed_slice();
-        Self { framing, next_token: first_token, lingering: BTreeMap::new(), discarded }
+        Self { framing, next_token: first_token, max, lingering: BTreeMap::new(), discarded }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -57,7 +59,7 @@ impl Refusals {
         // A new connection's empty buffer takes the line whole.
         stream.write(&said)?;
         stream.finish_writing()?;
-        if self.lingering.len() >= MAX_LINGERING {
+        if self.lingering.len() >= self.max {
             self.lingering.pop_first();
         }
         let token = self.next_token;

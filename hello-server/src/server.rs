@@ -2,8 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, never, select};
@@ -17,7 +16,7 @@ use crate::bind::{BindError, Bound, Settings, bind};
 use crate::clock::{Clock, TICK, Ticker, ticks};
 use crate::config::Config;
 use crate::datagram::DatagramLoop;
-use crate::open_files::sessions_carried;
+use crate::open_files::Capacity;
 use crate::pool::Pool;
 use crate::stats::Stats;
 use crate::supervisor::{Ended, Supervisor};
@@ -32,7 +31,8 @@ pub(crate) struct Shared {
     pub(crate) idle_timeout: Duration,
     pub(crate) idle_ticks: u32,
     pub(crate) grace: Duration,
-    stopping: AtomicBool,
+    /// When its threads have to end, once it stops.
+    stop_by: OnceLock<Instant>,
 }
 
 impl Shared {
@@ -45,13 +45,19 @@ impl Shared {
             idle_timeout: config.idle_timeout,
             idle_ticks: if never { u32::MAX } else { ticks(config.idle_timeout) },
             grace: config.grace.saturating_sub(own_part(config.grace)),
-            stopping: AtomicBool::new(false),
+            stop_by: OnceLock::new(),
         }
     }
 
     #[inline]
     pub(crate) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Acquire)
+        self.stop_by.get().is_some()
+    }
+
+    /// How much of the grace is left, once the server stops.
+    pub(crate) fn left(&self) -> Duration {
+        let left = |by: &Instant| by.saturating_duration_since(Instant::now());
+        self.stop_by.get().map_or(Duration::MAX, left)
     }
 }
 
@@ -111,7 +117,8 @@ struct Running {
 
 impl Running {
     fn start(Server { config, bound }: Server) -> io::Result<Self> {
-        let max_sessions = within_open_files(&config, bound.len() * config.udp_loops)?;
+        let capacity = Capacity::raise(config.workers, bound.len() * config.udp_loops)?;
+        let max_sessions = within(capacity, &config);
         let admission = Admission::new(max_sessions, config.max_sessions_per_address);
         let shared = Arc::new(Shared::new(&config));
         let mut supervisor = Supervisor::new();
@@ -135,7 +142,13 @@ impl Running {
                 }
             }
         }
-        let acceptor = Acceptor::new(Arc::clone(&shared), listeners, Arc::clone(&pool), admission)?;
+        let acceptor = Acceptor::new(
+            Arc::clone(&shared),
+            listeners,
+            Arc::clone(&pool),
+            admission,
+            capacity.refusals,
+        )?;
         let acceptor_waker = acceptor.waker();
         supervisor.spawn("acceptor".to_owned(), || acceptor.run())?;
 
@@ -183,7 +196,7 @@ impl Running {
     }
 
     fn stop(&self) {
-        self.shared.stopping.store(true, Ordering::Release);
+        self.shared.stop_by.get_or_init(|| Instant::now() + self.shared.grace);
         self.pool.wake_all();
         if let Err(error) = self.acceptor_waker.wake() {
             warn!("cannot wake the acceptor: {error}");
@@ -192,15 +205,15 @@ impl Running {
 }
 
 /// The session limit, lowered to what the limit of open files can carry.
-fn within_open_files(config: &Config, sockets: usize) -> io::Result<usize> {
-    let carried = sessions_carried(config.workers, sockets)?;
-    if config.max_sessions > carried {
+fn within(capacity: Capacity, config: &Config) -> usize {
+    let (wanted, carried) = (config.max_sessions, capacity.sessions);
+    if wanted > carried {
         warn!(
-            "--max-sessions {} is more than the limit of open files can carry: lowered to {carried}",
-            config.max_sessions
+            "--max-sessions {wanted} is more than the limit of open files can carry: \
+             lowered to {carried}"
         );
     }
-    Ok(config.max_sessions.min(carried))
+    wanted.min(carried)
 }
 
 /// Why a server did not run until it was told to stop.

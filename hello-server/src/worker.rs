@@ -28,8 +28,8 @@ use crate::stream::Stream;
 /// together.
 const READ: usize = 64 * 1024;
 
-/// The most events that one wait returns.
-const EVENTS: usize = 1024;
+/// The most events that one wait returns, and so the most reads until a stop is noticed.
+const EVENTS: usize = 256;
 
 /// A connection, and whose it is.
 #[derive(Debug)]
@@ -87,12 +87,12 @@ impl Worker {
                 self.balance(&mut gauge);
             }
         }
-        self.stop(&mut events)?;
+        self.stop()?;
         Ok(self.stats)
     }
 
-    /// Waits for events, and does what they make possible.
-    fn turn(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+    /// Waits for events, and does what they make possible; whether there are new sessions.
+    fn turn(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<bool> {
         self.pool.set_asleep(self.index, true);
         let timeout = if self.handed.is_empty() { timeout } else { Some(Duration::ZERO) };
         wait(&mut self.poll, events, timeout)?;
@@ -105,18 +105,20 @@ impl Worker {
                 self.settle(key, fate);
             }
         }
-        self.adopt();
-        Ok(())
+        Ok(self.adopt())
     }
 
-    /// Takes in what was handed over.
-    fn adopt(&mut self) {
+    /// Takes in what was handed over; whether anything was.
+    fn adopt(&mut self) -> bool {
+        let mut is_any = false;
         while let Ok(handed) = self.handed.try_recv() {
+            is_any = true;
             match handed {
                 Handed::Accepted(stream, client) => self.open(stream, client),
                 Handed::Moved(session) => self.take_over(*session),
             }
         }
+        is_any
     }
 
     fn open(&mut self, stream: Stream, client: Client) {

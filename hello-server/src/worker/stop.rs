@@ -1,7 +1,7 @@
 //! The end of a worker: every session is ended at a message boundary, and given time to hear of it.
 
 use std::io;
-use std::time::Instant;
+use std::time::Duration;
 
 use log::warn;
 use mio::Events;
@@ -11,20 +11,28 @@ use crate::clock::{TICK, ticks};
 use crate::connection::Fate;
 use crate::stats::Cause;
 
+/// The most events of one wait, so that the time left is looked at often.
+const FEW: usize = 16;
+
 impl Worker {
     /// Ends every session, those still on their way here included, and waits until the clients have
     /// taken that in, or the grace is over.
-    pub(super) fn stop(&mut self, events: &mut Events) -> io::Result<()> {
-        let deadline = Instant::now() + self.shared.grace;
+    pub(super) fn stop(&mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(FEW);
+        let mut is_new = true;
         drop(self.giver.take());
         while !(self.sessions.is_empty() && self.pool.is_closed() && self.handed.is_empty()) {
-            let left = deadline.saturating_duration_since(Instant::now());
+            if self.adopt() || is_new {
+                self.each(|session, shared, lent| match shared.left() {
+                    Duration::ZERO => Fate::Keep,
+                    _ => session.connection.stop(lent),
+                });
+            }
+            let left = self.shared.left();
             if left.is_zero() {
                 break;
             }
-            self.adopt();
-            self.each(|session, _, lent| session.connection.stop(lent));
-            self.turn(events, Some(left.min(TICK)))?;
+            is_new = self.turn(&mut events, Some(left.min(TICK)))?;
             if self.tick() {
                 self.sweep(ticks(self.shared.grace));
             }
