@@ -12,6 +12,8 @@ mod limits;
 mod listening;
 mod log;
 mod pipelining;
+#[cfg(target_os = "linux")] // /proc, and addresses 127.x.y.z
+mod promises;
 mod socket_file;
 mod summary;
 mod tcp;

@@ -54,7 +54,8 @@ impl Shared {
         self.stop_by.get().is_some()
     }
 
-    /// How much of the grace is left, once the server stops.
+    /// How much of the grace is left, once the server stops; until then, no end of time.
+    #[inline]
     pub(crate) fn left(&self) -> Duration {
         let left = |by: &Instant| by.saturating_duration_since(Instant::now());
         self.stop_by.get().map_or(Duration::MAX, left)

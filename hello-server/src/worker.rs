@@ -28,7 +28,7 @@ use crate::stream::Stream;
 /// together.
 const READ: usize = 64 * 1024;
 
-/// The most events that one wait returns, and so the most reads until a stop is noticed.
+/// The most events that one wait returns.
 const EVENTS: usize = 256;
 
 /// A connection, and whose it is.
@@ -87,7 +87,7 @@ impl Worker {
                 self.balance(&mut gauge);
             }
         }
-        self.stop()?;
+        self.stop(&mut events)?;
         Ok(self.stats)
     }
 
@@ -99,6 +99,9 @@ impl Worker {
         self.pool.set_asleep(self.index, false);
         self.lent.out.now = self.shared.clock.now();
         for event in events.iter().filter(|event| event.token() != WAKE) {
+            if self.shared.left().is_zero() {
+                break;
+            }
             let key = event.token().0;
             if let Some(session) = self.sessions.get_mut(key) {
                 let fate = session.connection.proceed(event.is_read_closed(), &mut self.lent);

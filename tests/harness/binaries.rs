@@ -9,10 +9,16 @@ use escargot::CargoBuild;
 
 static SERVER: LazyLock<Option<PathBuf>> = LazyLock::new(|| build("hello-server"));
 static CLIENT: LazyLock<Option<PathBuf>> = LazyLock::new(|| build("hello-client"));
+static FAULTY_SERVER: LazyLock<Option<PathBuf>> = LazyLock::new(build_faulty_server);
 
 /// A `hello-server` that does not know the environment of the tests.
 pub(super) fn server() -> Command {
     program(&SERVER)
+}
+
+/// A `hello-server` with bugs on purpose, that does not know the environment of the tests.
+pub(super) fn faulty_server() -> Command {
+    program(&FAULTY_SERVER)
 }
 
 /// A `hello-client` that does not know the environment of the tests.
@@ -31,16 +37,30 @@ fn program(path: &Option<PathBuf>) -> Command {
 /// Into the target folder of these tests, in their profile, with the features that the whole
 /// workspace has: what is built already is not built again.
 fn build(name: &str) -> Option<PathBuf> {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("target/tmp has a parent");
-    let build = CargoBuild::new()
+    run(name, cargo_build(name, target()).arg("--workspace"))
+}
+
+/// Into a target folder of its own, so that the ordinary server stays as it is.
+fn build_faulty_server() -> Option<PathBuf> {
+    let (name, target) = ("hello-server", target().join("fault-injection"));
+    run(name, cargo_build(name, &target).package(name).features("fault-injection"))
+}
+
+fn target() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("target/tmp has a parent")
+}
+
+fn cargo_build(name: &str, target: &Path) -> CargoBuild {
+    CargoBuild::new()
         .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
         .target_dir(target)
-        .arg("--workspace")
         .arg("--locked")
         .bin(name)
         .current_release()
-        .run();
-    match build {
+}
+
+fn run(name: &str, build: CargoBuild) -> Option<PathBuf> {
+    match build.run() {
         Ok(binary) => Some(binary.path().to_owned()),
         Err(error) => {
             let _ = writeln!(io::stderr(), "{name} has to build: {error}");

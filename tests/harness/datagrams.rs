@@ -48,11 +48,19 @@ impl Datagrams {
         assert_eq!(sent, message.len(), "datagrams are sent whole");
     }
 
+    /// Receives one datagram.
+    #[track_caller]
+    pub(crate) fn receive(&mut self) -> Vec<u8> {
+        let mut bytes = vec![0; 64 * 1024];
+        let count = retry(|| self.socket.read(&mut bytes)).expect("a datagram comes");
+        bytes.truncate(count);
+        bytes
+    }
+
     /// Receives one datagram, which is exactly `expected`.
     #[track_caller]
     pub(crate) fn expect(&mut self, expected: &[u8]) {
-        let mut bytes = vec![0; 64 * 1024];
-        let count = retry(|| self.socket.read(&mut bytes)).expect("a datagram comes");
-        assert_eq!(bytes[..count].escape_ascii().to_string(), expected.escape_ascii().to_string());
+        let bytes = self.receive();
+        assert_eq!(bytes.escape_ascii().to_string(), expected.escape_ascii().to_string());
     }
 }

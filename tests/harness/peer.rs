@@ -29,7 +29,8 @@ impl Peer {
         Self::over(socket)
     }
 
-    pub(super) fn over(socket: Socket) -> Self {
+    /// Over a socket that is connected.
+    pub(crate) fn over(socket: Socket) -> Self {
         socket.set_read_timeout(Some(DEADLINE)).expect("a timeout");
         socket.set_write_timeout(Some(DEADLINE)).expect("a timeout");
         if socket.local_addr().expect("an address").domain() != Domain::UNIX {
@@ -69,6 +70,12 @@ impl Peer {
     #[track_caller]
     pub(crate) fn half_close(&mut self) {
         self.socket.shutdown(Shutdown::Write).expect("the stream is open");
+    }
+
+    /// Breaks the connection off: the other end sees a reset.
+    #[track_caller]
+    pub(crate) fn reset(self) {
+        self.socket.set_linger(Some(Duration::ZERO)).expect("an open socket");
     }
 
     /// Reads exactly `expected`.

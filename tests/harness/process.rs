@@ -14,6 +14,7 @@ pub(crate) struct Process {
     stdin: Option<ChildStdin>,
     pub(crate) stdout: Output,
     pub(crate) stderr: Output,
+    may_panic: bool,
 }
 
 /// A program that has ended, with all that it said.
@@ -32,13 +33,22 @@ impl Process {
         let stdin = child.stdin.take();
         let stdout = Output::of(child.stdout.take().expect("stdout is piped"));
         let stderr = Output::of(child.stderr.take().expect("stderr is piped"));
-        Self { child, stdin, stdout, stderr }
+        Self { child, stdin, stdout, stderr, may_panic: false }
     }
 
     /// Writes to its standard input, which stays open. One that has ended already does not care.
     pub(crate) fn input(&mut self, bytes: &[u8]) {
         let stdin = self.stdin.as_mut().expect("standard input is open");
         let _ = stdin.write_all(bytes);
+    }
+
+    /// From now on it may panic: the test has put a fault into it.
+    pub(crate) fn allow_panic(&mut self) {
+        self.may_panic = true;
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
     }
 
     pub(crate) fn terminate(&self) {
@@ -67,12 +77,14 @@ impl Process {
         let (stdout, stderr) = (self.stdout.rest(), self.stderr.rest());
         let code = self.child.wait().expect("it was not reaped before").code();
         let stderr = String::from_utf8_lossy(&stderr).into_owned();
-        expect_no_panic(&stderr);
+        if !self.may_panic {
+            expect_no_panic(&stderr);
+        }
         Finished { code, stdout, stderr }
     }
 
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).expect("it is running");
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).expect("it is running");
     }
 }
 
@@ -81,7 +93,7 @@ impl Drop for Process {
         // Neither fails but for a process that is reaped already.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if !thread::panicking() {
+        if !thread::panicking() && !self.may_panic {
             expect_no_panic(&String::from_utf8_lossy(&self.stderr.rest()));
         }
     }

@@ -1,5 +1,7 @@
 //! A `hello-server` under test.
 
+use std::process::Command;
+
 use super::binaries;
 use super::peer::Peer;
 use super::process::{Finished, Process};
@@ -24,7 +26,40 @@ impl Server {
     /// Starts it, or says how it ended instead.
     #[track_caller]
     pub(crate) fn try_start(command_line: &str) -> Result<Self, Finished> {
-        let mut process = Process::spawn(binaries::server().args(command_line.split_whitespace()));
+        Self::spawn(binaries::server(), command_line)
+    }
+
+    /// Starts it with no more than `limit` files open, which it cannot raise.
+    #[track_caller]
+    pub(crate) fn start_with_open_files(limit: usize, command_line: &str) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -n {limit} && exec \"$0\" \"$@\"")]);
+        shell.arg(binaries::server().get_program()).env_remove("RUST_LOG");
+        Self::spawn(shell, command_line).expect("it starts")
+    }
+
+    /// Starts one with a bug at `place`, which may panic. `hello-server/src/fault.rs` has the places.
+    #[track_caller]
+    pub(crate) fn start_faulty(place: &str, command_line: &str) -> Self {
+        let mut command = binaries::faulty_server();
+        command.env("HELLO_FAULT", place);
+        let mut server = Self::spawn(command, command_line).expect("it starts");
+        server.process.allow_panic();
+        server
+    }
+
+    /// Starts an ordinary one that is asked to have a bug at `place`.
+    #[track_caller]
+    pub(crate) fn start_sound(place: &str, command_line: &str) -> Self {
+        let mut command = binaries::server();
+        command.env("HELLO_FAULT", place);
+        Self::spawn(command, command_line).expect("it starts")
+    }
+
+    /// Starts `command`, which runs a server with the words of `command_line`.
+    #[track_caller]
+    fn spawn(mut command: Command, command_line: &str) -> Result<Self, Finished> {
+        let mut process = Process::spawn(command.args(command_line.split_whitespace()));
         let mut endpoints = Vec::new();
         for _ in 0..expected_endpoints(command_line) {
             let Some(line) = process.stdout.next() else {

@@ -11,14 +11,10 @@ use crate::clock::{TICK, ticks};
 use crate::connection::Fate;
 use crate::stats::Cause;
 
-/// The most events of one wait, so that the time left is looked at often.
-const FEW: usize = 16;
-
 impl Worker {
     /// Ends every session, those still on their way here included, and waits until the clients have
     /// taken that in, or the grace is over.
-    pub(super) fn stop(&mut self) -> io::Result<()> {
-        let mut events = Events::with_capacity(FEW);
+    pub(super) fn stop(&mut self, events: &mut Events) -> io::Result<()> {
         let mut is_new = true;
         drop(self.giver.take());
         while !(self.sessions.is_empty() && self.pool.is_closed() && self.handed.is_empty()) {
@@ -32,7 +28,7 @@ impl Worker {
             if left.is_zero() {
                 break;
             }
-            is_new = self.turn(&mut events, Some(left.min(TICK)))?;
+            is_new = self.turn(events, Some(left.min(TICK)))?;
             if self.tick() {
                 self.sweep(ticks(self.shared.grace));
             }

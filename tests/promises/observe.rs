@@ -1,0 +1,112 @@
+//! A server as the system sees it, in proc(5), and as its counters tell it.
+
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::harness::{DEADLINE, Peer, Server, Summary};
+
+/// What allocators and page tables may add to what is promised, in bytes.
+pub(super) const NOISE: u64 = 2 * 1024 * 1024;
+
+const CAUSES: [&str; 7] =
+    ["exit", "end-of-stream", "sessions too-long", "idle", "unread", "shutdown", "lost"];
+
+/// What a server holds, at one moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Held {
+    /// Resident memory, in bytes.
+    pub(super) resident: u64,
+    /// The most that it ever was.
+    pub(super) peak: u64,
+    pub(super) descriptors: usize,
+}
+
+impl Held {
+    pub(super) fn by(server: &Server) -> Self {
+        let pid = server.process.pid();
+        Self {
+            resident: memory(pid, "VmRSS:"),
+            peak: memory(pid, "VmHWM:"),
+            descriptors: descriptors(pid).len(),
+        }
+    }
+
+    /// As it is when every thread has begun to serve: with one session, which is to stay open.
+    pub(super) fn with_a_session(server: &Server) -> (Peer, Self) {
+        let peer = server.session();
+        (peer, Self::by(server))
+    }
+
+    /// Waits until the server has no more open than it had.
+    #[track_caller]
+    pub(super) fn wait_until_back(self, server: &Server) -> Self {
+        eventually("its descriptors are back to where they were", || {
+            Self::by(server).descriptors <= self.descriptors
+        });
+        Self::by(server)
+    }
+
+    /// Waits until the server has no more open, and checks that it holds about as much memory.
+    #[track_caller]
+    pub(super) fn expect_back(self, server: &Server) {
+        let now = self.wait_until_back(server);
+        assert!(now.resident <= self.resident + NOISE, "{self:?} before, {now:?} now");
+    }
+}
+
+fn memory(pid: Pid, key: &str) -> u64 {
+    let status = fs::read_to_string(path(pid, "status")).expect("a process");
+    let value = status.lines().find_map(|line| line.strip_prefix(key)).expect("it has memory");
+    let kibibytes: u64 = value.trim().trim_end_matches(" kB").parse().expect("a number");
+    kibibytes * 1024
+}
+
+/// The numbers of the descriptors that a process has open.
+pub(super) fn descriptors(pid: Pid) -> Vec<u64> {
+    let open = fs::read_dir(path(pid, "fd")).expect("a process");
+    let number = |name: &str| name.parse().expect("a number");
+    open.flatten().map(|entry| number(&entry.file_name().to_string_lossy())).collect()
+}
+
+/// The processor time that a process has used so far.
+pub(super) fn processor_time(pid: Pid) -> Duration {
+    let stat = fs::read_to_string(path(pid, "stat")).expect("a process");
+    let (_, after_name) = stat.rsplit_once(") ").expect("a name in parentheses");
+    let fields: Vec<&str> = after_name.split(' ').collect();
+    // utime and stime, fields 14 and 15 of which 3 is the first here.
+    let ticks = |field: usize| fields[field - 3].parse::<u64>().expect("a number");
+    // USER_HZ is 100 wherever Rust's standard library runs.
+    Duration::from_millis((ticks(14) + ticks(15)) * 10)
+}
+
+fn path(pid: Pid, file: &str) -> String {
+    format!("/proc/{pid}/{file}")
+}
+
+/// Waits until `is_so`, which nothing tells of: it has to be looked at again.
+#[track_caller]
+pub(super) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "within {DEADLINE:?}, {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Asserts that every session that was opened has ended, for one cause.
+#[track_caller]
+pub(super) fn expect_all_ended(summary: &Summary) {
+    let by_cause: u64 = CAUSES.iter().map(|cause| summary.count(cause)).sum();
+    let (opened, ended) = (summary.count("opened"), summary.count("ended"));
+    assert_eq!((opened, opened), (ended, by_cause), "{summary:?}");
+}
+
+/// How many files this process may have open, once that is raised as far as it goes.
+pub(super) fn open_files() -> usize {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).expect("up to the hard one");
+    maximum.map_or(usize::MAX, |maximum| maximum as usize)
+}
