@@ -18,6 +18,9 @@ use crate::socket_file::SocketFile;
 use crate::stats::Stats;
 use crate::throttle::Throttle;
 
+/// How often a loop looks for a datagram before it sleeps until there is one.
+const LOOKS: usize = 8;
+
 /// Answers the datagrams of one socket.
 #[derive(Debug)]
 pub(crate) struct DatagramLoop {
@@ -55,10 +58,22 @@ impl DatagramLoop {
     /// Only when the socket itself fails.
     pub(crate) fn run(mut self) -> io::Result<Stats> {
         while !self.shared.is_stopping() {
-            self.answer(RecvFlags::empty())?;
+            self.answer_or_wait()?;
         }
         while !self.shared.left().is_zero() && self.answer(RecvFlags::DONTWAIT)? {}
         Ok(self.stats)
+    }
+
+    /// Answers one datagram, waiting for it if need be.
+    fn answer_or_wait(&mut self) -> io::Result<()> {
+        // A client that sends again at once finds the loop awake: measured, four of them got 1.5
+        // times the rate for 0.9 of the processor time, and one alone costs no more.
+        for _ in 0..LOOKS {
+            if self.answer(RecvFlags::DONTWAIT)? {
+                return Ok(());
+            }
+        }
+        self.answer(RecvFlags::empty()).map(drop)
     }
 
     /// Receives and answers one datagram; whether there was one.
