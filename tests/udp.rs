@@ -90,3 +90,17 @@ fn datagrams_are_answered_over_ipv6() {
     peer.send(b"Michael");
     peer.expect(b"Hello, Michael!");
 }
+
+#[test]
+fn several_loops_share_a_port_and_nobody_else_does() {
+    let server = Server::start(&format!("{UDP} --udp-loops 3"));
+    let endpoint = server.endpoint("udp");
+    for number in 0..30 {
+        let mut peer = Datagrams::to(endpoint);
+        peer.send(format!("{number}").as_bytes());
+        peer.expect(format!("Hello, {number}!").as_bytes());
+    }
+    let second = Server::run([endpoint, "--udp-loops", "3"]);
+    second.expect_complaint(1, &[endpoint, "the port is taken"]);
+    server.summary().expect(&[("greeted", 30)]);
+}
