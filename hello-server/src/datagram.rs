@@ -19,7 +19,7 @@ use crate::stats::Stats;
 use crate::throttle::Throttle;
 
 /// How often a loop looks for a datagram before it sleeps until there is one.
-const LOOKS: usize = 8;
+const LOOKS: usize = 4;
 
 /// Answers the datagrams of one socket.
 #[derive(Debug)]
@@ -66,8 +66,8 @@ impl DatagramLoop {
 
     /// Answers one datagram, waiting for it if need be.
     fn answer_or_wait(&mut self) -> io::Result<()> {
-        // A client that sends again at once finds the loop awake: measured, four of them got 1.5
-        // times the rate for 0.9 of the processor time, and one alone costs no more.
+        // A client that sends again at once finds the loop awake: measured, four of them got 1.3
+        // times the rate for 0.9 of the processor time. With 8 looks, one alone costs 6 % more.
         for _ in 0..LOOKS {
             if self.answer(RecvFlags::DONTWAIT)? {
                 return Ok(());
