@@ -1,6 +1,7 @@
 //! A server as the system sees it, in proc(5), and as its counters tell it.
 
 use std::fs;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -64,11 +65,16 @@ fn memory(pid: Pid, key: &str) -> u64 {
     kibibytes * 1024
 }
 
-/// The numbers of the descriptors that a process has open.
+/// The numbers of the descriptors that a process has open. A server that looks how busy the machine
+/// is opens a file for that, which is closed at once and does not count.
 pub(super) fn descriptors(pid: Pid) -> Vec<u64> {
     let open = fs::read_dir(path(pid, "fd")).expect("a process");
     let number = |name: &str| name.parse().expect("a number");
-    open.flatten().map(|entry| number(&entry.file_name().to_string_lossy())).collect()
+    let is_lasting = |entry: &fs::DirEntry| {
+        fs::read_link(entry.path()).is_ok_and(|file| file != Path::new("/proc/stat"))
+    };
+    let lasting = open.flatten().filter(is_lasting);
+    lasting.map(|entry| number(&entry.file_name().to_string_lossy())).collect()
 }
 
 /// The processor time that a process has used so far.
