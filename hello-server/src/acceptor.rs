@@ -20,6 +20,7 @@ use crate::starvation::Starvation;
 use crate::stats::Stats;
 use crate::stream::{Peer, Stream};
 use crate::throttle::Throttle;
+use crate::wait::wait;
 
 /// So many clients are taken from one listener before the others have their turn.
 const ACCEPTS_PER_TURN: usize = 256;
@@ -112,10 +113,7 @@ impl Acceptor {
     }
 
     fn turn(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
-        match self.poll.poll(events, timeout) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
-            result => result?,
-        }
+        wait(&mut self.poll, events, timeout)?;
         for event in events.iter() {
             match event.token() {
                 WAKE => {}

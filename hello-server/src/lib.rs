@@ -31,6 +31,7 @@ mod stats;
 mod stream;
 mod supervisor;
 mod throttle;
+mod wait;
 mod worker;
 
 pub use bind::BindError;

@@ -23,6 +23,7 @@ use crate::gauge::Gauge;
 use crate::pool::{Client, Giver, Handed, Pool, WAKE};
 use crate::stats::{Cause, Stats};
 use crate::stream::Stream;
+use crate::wait::wait;
 
 /// The most that one read takes, in bytes. What arrived together up to this much is answered
 /// together.
@@ -213,16 +214,5 @@ impl Worker {
             connection.bytes_in,
             connection.bytes_out
         );
-    }
-}
-
-/// Waits for events; a signal is none.
-fn wait(poll: &mut Poll, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
-    match poll.poll(events, timeout) {
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-            events.clear();
-            Ok(())
-        }
-        result => result,
     }
 }
