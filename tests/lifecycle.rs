@@ -106,7 +106,7 @@ fn a_second_signal_ends_it_at_once() {
     let mut peer = server.session();
     peer.send_until_stuck(&vec![b'\n'; 32 * 1024 * 1024], Duration::from_millis(300));
     server.process.terminate();
-    server.process.stderr.wait_for("a second signal ends the process at once");
+    server.process.stderr.wait_for("send again to exit now");
     server.process.terminate();
     let finished = server.process.wait();
     assert_eq!(finished.code, Some(128 + 15), "{}", finished.stderr);

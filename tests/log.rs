@@ -37,7 +37,7 @@ fn without_v_sessions_are_not_logged_but_the_start_and_the_stop_are() {
     peer.expect_last(b"");
     let log = server.stop().stderr;
     assert!(!log.contains("session 1"), "{log}");
-    for words in ["serving with", "stopping", "stopped: "] {
+    for words in ["serving with", "SIGTERM: shutting down", "stopped: "] {
         assert_eq!(log.matches(words).count(), 1, "{words:?} in:\n{log}");
     }
 }
@@ -52,7 +52,7 @@ fn q_silences_all_that_is_no_warning() {
 }
 
 #[test]
-fn a_refused_client_is_logged_with_the_reason() {
+fn a_rejected_client_is_logged_with_the_reason() {
     let server = Server::start("tcp://127.0.0.1:0 --max-sessions 1");
     let first = server.session();
     let second = server.connect();
@@ -60,7 +60,7 @@ fn a_refused_client_is_logged_with_the_reason() {
     second.expect_last(b"Error: server is full\n");
     drop(first);
     let log = server.stop().stderr;
-    let line = log.lines().find(|line| line.contains("refused")).expect("a line of it");
+    let line = log.lines().find(|line| line.contains("rejected")).expect("a line of it");
     assert!(line.contains(&local) && line.contains("server is full"), "{line}");
 }
 

@@ -57,7 +57,8 @@ fn one_that_a_live_server_holds_is_refused_and_stays() {
     let first = Server::start(&endpoint("unix", &path));
     for scheme in ["unix", "unixgram"] {
         let endpoint = endpoint(scheme, &path);
-        Server::run([&*endpoint]).expect_complaint(1, &[&endpoint, "live server"]);
+        Server::run([&*endpoint])
+            .expect_complaint(1, &[&endpoint, "another server is listening on this path"]);
     }
     let mut peer = first.session();
     peer.send(b"Michael\n");
@@ -71,7 +72,8 @@ fn one_that_a_live_datagram_server_holds_is_refused_and_stays() {
     let first = Server::start(&endpoint("unixgram", &path));
     for scheme in ["unix", "unixgram"] {
         let endpoint = endpoint(scheme, &path);
-        Server::run([&*endpoint]).expect_complaint(1, &[&endpoint, "live server"]);
+        Server::run([&*endpoint])
+            .expect_complaint(1, &[&endpoint, "another server is listening on this path"]);
     }
     let own = folder.path().join("own");
     let mut peer = Datagrams::from_file(&own, first.endpoint("unixgram"));
@@ -86,7 +88,7 @@ fn an_ordinary_file_is_never_touched() {
     fs::write(&path, "data").expect("a file");
     for scheme in ["unix", "unixgram"] {
         let endpoint = endpoint(scheme, &path);
-        Server::run([&*endpoint]).expect_complaint(1, &[&endpoint, "no socket"]);
+        Server::run([&*endpoint]).expect_complaint(1, &[&endpoint, "not a socket"]);
     }
     assert_eq!(fs::read(&path).expect("the file"), b"data");
 }

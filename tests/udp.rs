@@ -101,6 +101,6 @@ fn several_loops_share_a_port_and_nobody_else_does() {
         peer.expect(format!("Hello, {number}!").as_bytes());
     }
     let second = Server::run([endpoint, "--udp-loops", "3"]);
-    second.expect_complaint(1, &[endpoint, "the port is taken"]);
+    second.expect_complaint(1, &[endpoint, "address already in use"]);
     server.summary().expect(&[("greeted", 30)]);
 }

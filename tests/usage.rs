@@ -52,7 +52,7 @@ fn a_tcp_port_that_is_taken_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("an address").to_string();
     for endpoint in [format!("tcp://{address}"), address.clone()] {
-        let words = [&*format!("tcp://{address}"), "port is taken"];
+        let words = [&*format!("tcp://{address}"), "address already in use"];
         let finished = Server::run([&*endpoint]);
         finished.expect_complaint(1, &words);
         assert_eq!(finished.said(), "");
@@ -63,14 +63,14 @@ fn a_tcp_port_that_is_taken_is_named() {
 fn a_udp_port_that_is_taken_is_named() {
     let taken = UdpSocket::bind("127.0.0.1:0").expect("a free port");
     let endpoint = format!("udp://{}", taken.local_addr().expect("an address"));
-    Server::run([&*endpoint]).expect_complaint(1, &[&endpoint, "port is taken"]);
+    Server::run([&*endpoint]).expect_complaint(1, &[&endpoint, "address already in use"]);
 }
 
 #[test]
 fn a_port_that_another_server_holds_is_named() {
     let first = Server::start("127.0.0.1:0");
     for endpoint in first.endpoints() {
-        Server::run([&**endpoint]).expect_complaint(1, &[endpoint, "port is taken"]);
+        Server::run([&**endpoint]).expect_complaint(1, &[endpoint, "address already in use"]);
     }
 }
 
@@ -79,7 +79,8 @@ fn an_address_that_is_not_ours_is_named() {
     // 192.0.2.0/24 is for documentation (RFC 5737): nobody has it.
     for scheme in ["tcp", "udp"] {
         let endpoint = format!("{scheme}://192.0.2.1:0");
-        Server::run([&*endpoint]).expect_complaint(1, &[&endpoint, "none of this machine's"]);
+        Server::run([&*endpoint])
+            .expect_complaint(1, &[&endpoint, "not an address of this machine"]);
     }
 }
 

@@ -7,9 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hello_proto::Reason;
 
-use crate::stream::Peer;
+use crate::net::stream::Peer;
 
-/// Counts the sessions that are open, and says who may come in.
+/// A map of this size is not worth giving back.
+const SMALL: usize = 1024;
+
+/// Counts the sessions that are open, and enforces the session limits.
 #[derive(Debug)]
 pub(crate) struct Admission {
     max_sessions: usize,
@@ -32,7 +35,7 @@ impl Admission {
             return Err(Reason::Full);
         }
         let address = match peer {
-            Peer::Ip(address) if self.max_per_address > 0 => Some(household(address.ip())),
+            Peer::Ip(address) if self.max_per_address > 0 => Some(limit_key(address.ip())),
             Peer::Ip(_) | Peer::Unix(_) => None,
         };
         if let Some(address) = address {
@@ -69,6 +72,9 @@ impl Drop for Permit {
                 if *sessions == 0 {
                     by_address.remove(&address);
                 }
+                if by_address.len() < by_address.capacity() / 8 && by_address.capacity() > SMALL {
+                    by_address.shrink_to_fit();
+                }
             }
         }
         self.admission.open.fetch_sub(1, Ordering::Relaxed);
@@ -76,7 +82,7 @@ impl Drop for Permit {
 }
 
 /// What counts as one address: an IPv6 subscriber has a whole /64 (RFC 6177), so it is that.
-fn household(address: IpAddr) -> IpAddr {
+fn limit_key(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => {
@@ -88,6 +94,8 @@ fn household(address: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     fn peer(address: &str) -> Peer {
@@ -98,7 +106,7 @@ mod tests {
     fn a_full_server_lets_the_next_one_in_when_one_has_left() {
         let admission = Admission::new(2, 0);
         let first = admission.admit(&peer("127.0.0.1:1")).unwrap();
-        let _second = admission.admit(&Peer::Unix(String::new())).unwrap();
+        let _second = admission.admit(&Peer::Unix(Box::default())).unwrap();
         assert_eq!(admission.admit(&peer("127.0.0.1:3")).unwrap_err(), Reason::Full);
         drop(first);
         assert!(admission.admit(&peer("127.0.0.1:3")).is_ok());
@@ -126,5 +134,16 @@ mod tests {
         assert_eq!(admission.by_address().len(), 3);
         drop(permits);
         assert!(admission.by_address().is_empty());
+    }
+
+    #[test]
+    fn the_memory_of_a_crowd_is_given_back() {
+        let admission = Admission::new(10_000, 1);
+        let address = |n: u32| format!("{}:1", Ipv4Addr::from(n));
+        let permits: Vec<_> =
+            (0..10_000).map(|n| admission.admit(&peer(&address(n))).unwrap()).collect();
+        assert!(admission.by_address().capacity() >= 10_000);
+        drop(permits);
+        assert!(admission.by_address().capacity() <= SMALL);
     }
 }

@@ -1,4 +1,5 @@
-//! The hello server as a library: [`Server::bind`] its endpoints, then [`Server::run`] it.
+//! The hello server as a library: [`Server::bind`] its endpoints, [`Server::start`] its threads, and
+//! [`Running::wait`] until it has stopped.
 //!
 //! ```text
 //!              accept                crossbeam channels          a mio::Poll each
@@ -6,37 +7,30 @@
 //! datagram sockets ──▶ a loop each ──▶ greetings
 //! ```
 //!
-//! A fixed pool of workers serves every session; a worker never waits for a single one. All that
-//! can grow from outside is bounded: sessions by [`Config::max_sessions`], what one holds by the
-//! message limit and [`ServerSession::ENOUGH`](hello_proto::ServerSession::ENOUGH), its time by
-//! [`Config::idle_timeout`], the stop by [`Config::grace`].
+//! A fixed pool of workers serves every session; a worker never blocks on one. A new session goes to
+//! the worker with the fewest and stays there. All that can grow from outside is bounded: sessions
+//! by [`Config::max_sessions`], what one holds by the message limit and
+//! [`ServerSession::ENOUGH`](hello_proto::ServerSession::ENOUGH), its time by
+//! [`Config::idle_timeout`], the stop by [`Config::grace`]. A server that has nothing to do does not
+//! wake up.
 
-mod acceptor;
+mod accept;
 mod admission;
-mod bind;
-mod clock;
 mod config;
-mod connection;
 mod datagram;
-mod fault;
-mod gauge;
-mod listener;
-mod open_files;
-mod pool;
-mod refusal;
+mod error;
+mod failpoint;
+mod fd_limit;
+mod listen;
+mod log_limit;
+mod net;
 mod server;
-mod socket_file;
-mod starvation;
+mod shared;
 mod stats;
-mod stream;
-mod supervisor;
-mod throttle;
-mod wait;
+mod threads;
 mod worker;
 
-pub use bind::BindError;
-pub use config::Config;
-pub use server::{RunError, Server};
-pub use stats::Stats;
-
-use server::Shared;
+pub use config::{Config, default_workers};
+pub use error::{BindError, Error};
+pub use server::{Running, Server};
+pub use stats::{Counter, Stats};

@@ -1,46 +1,60 @@
 //! `hello-server`: a greeting service. See `hello-server --help`.
 
 mod cli;
+mod log;
 mod signals;
 
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use hello_server::{Config, Server};
-use log::{LevelFilter, warn};
+use ::log::warn;
+use hello_server::{Config, Running, Server};
 
-use crate::cli::{Invocation, Stop};
+use crate::cli::{Cli, Exit};
+
+const NAME: &str = env!("CARGO_PKG_NAME");
 
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     match cli::parse(std::env::args_os()) {
-        Ok(Invocation { config, log_level }) => {
-            start_log(log_level);
-            run(config).map_or_else(
-                |error| complain(&error.to_string(), ExitCode::FAILURE),
-                |()| ExitCode::SUCCESS,
-            )
-        }
-        Err(Stop::Told) => ExitCode::SUCCESS,
-        Err(Stop::Usage(message)) => {
-            complain(&format!("{message}; see --help"), ExitCode::from(USAGE))
+        Ok(cli) => run(cli),
+        Err(Exit::Help) => ExitCode::SUCCESS,
+        Err(Exit::Usage(message)) => {
+            report_error(&format!("{message}; see --help"), ExitCode::from(USAGE))
         }
     }
 }
 
-fn run(config: Config) -> Result<(), Box<dyn Error>> {
-    let stop = signals::stop()?;
+fn run(Cli { config, log_level }: Cli) -> ExitCode {
+    let log = match log::start(log_level) {
+        Ok(log) => log,
+        Err(error) => return report_error(&format!("cannot start: {error}"), ExitCode::FAILURE),
+    };
+    match serve(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log.print(format!("{NAME}: {error}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(config: Config) -> Result<(), Box<dyn Error>> {
+    let grace = config.grace;
+    // Until everything is bound, which may mean a slow look-up, a signal ends the process.
     let server = Server::bind(config)?;
+    let stop = signals::stop(grace)?;
+    let server = server.start()?;
     if let Err(error) = announce(&server) {
         warn!("cannot say on stdout where it listens: {error}");
     }
-    server.run(&stop)?;
+    server.wait(&stop)?;
     Ok(())
 }
 
-fn announce(server: &Server) -> io::Result<()> {
+fn announce(server: &Running) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     for endpoint in server.endpoints() {
         writeln!(stdout, "listening on {endpoint}")?;
@@ -48,13 +62,8 @@ fn announce(server: &Server) -> io::Result<()> {
     stdout.flush()
 }
 
-fn start_log(level: LevelFilter) {
-    let default = env_logger::Env::default().default_filter_or(level.as_str());
-    env_logger::Builder::from_env(default).format_target(false).init();
-}
-
-fn complain(message: &str, code: ExitCode) -> ExitCode {
-    // Without stderr, the exit code has to do.
-    let _ = writeln!(io::stderr(), "hello-server: {message}");
+fn report_error(message: &str, code: ExitCode) -> ExitCode {
+    // Without stderr, the exit code is all that can be reported.
+    let _ = writeln!(io::stderr(), "{NAME}: {message}");
     code
 }

@@ -26,139 +26,159 @@ pub(crate) enum Cause {
 }
 
 impl Cause {
-    const ALL: [Self; 7] = [
-        Self::Exit,
-        Self::EndOfStream,
-        Self::TooLong,
-        Self::Idle,
-        Self::Unread,
-        Self::Shutdown,
-        Self::Lost,
-    ];
-
     pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Exit => "exit",
-            Self::EndOfStream => "end-of-stream",
-            Self::TooLong => "too-long",
-            Self::Idle => "idle",
-            Self::Unread => "unread",
-            Self::Shutdown => "shutdown",
-            Self::Lost => "lost",
+        Counter::from(self).name()
+    }
+}
+
+impl From<Cause> for Counter {
+    fn from(cause: Cause) -> Self {
+        match cause {
+            Cause::Exit => Self::Exit,
+            Cause::EndOfStream => Self::EndOfStream,
+            Cause::TooLong => Self::TooLong,
+            Cause::Idle => Self::Idle,
+            Cause::Unread => Self::Unread,
+            Cause::Shutdown => Self::Shutdown,
+            Cause::Lost => Self::Lost,
         }
     }
 }
 
-/// The counters of a thread, or of all of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Sessions that were let in.
-    pub opened: u64,
-    ended: [u64; Cause::ALL.len()],
-    /// Clients told that the server is full.
-    pub refused_full: u64,
-    /// Clients told that there are too many sessions from their address.
-    pub refused_address: u64,
-    /// Clients told, instead of being welcomed, that the server is shutting down.
-    pub refused_shutdown: u64,
-    /// Times that `accept` failed because a client had gone already.
-    pub aborted: u64,
-    /// Times that `accept` failed for want of descriptors or memory.
-    pub starved: u64,
-    /// Messages answered on streams.
-    pub messages: u64,
-    /// Bytes received on streams.
-    pub bytes_in: u64,
-    /// Bytes sent on streams.
-    pub bytes_out: u64,
-    /// Datagrams received.
-    pub datagrams: u64,
-    /// Datagrams greeted.
-    pub greeted: u64,
-    /// Datagrams dropped because they were over the limit.
-    pub dropped_too_long: u64,
-    /// Datagrams dropped because they came from the server itself, or from nobody.
-    pub dropped_source: u64,
-    /// Greetings dropped because the system did not take them.
-    pub dropped_unsent: u64,
-    /// Receives that failed.
-    pub receive_errors: u64,
+/// Defines the counters with the groups and the names under which the summary has them.
+macro_rules! counters {
+    ($($group:literal: { $($(#[$doc:meta])* $counter:ident = $name:literal,)* })*) => {
+        /// What is counted.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Counter {
+            $($($(#[$doc])* $counter,)*)*
+        }
+
+        impl Counter {
+            /// Each group's name, and its counters.
+            const GROUPS: &[(&str, &[Self])] = &[$(($group, &[$(Self::$counter),*])),*];
+
+            const COUNT: usize = [$($(Self::$counter),*),*].len();
+
+            fn name(self) -> &'static str {
+                match self {
+                    $($(Self::$counter => $name,)*)*
+                }
+            }
+        }
+    };
 }
+
+counters! {
+    "sessions": {
+        /// Sessions that were admitted.
+        Opened = "opened",
+        /// Sessions that are over, whatever the cause.
+        Ended = "ended",
+        /// Sessions that the client ended with `exit`.
+        Exit = "exit",
+        /// Sessions that ended because there was no more data.
+        EndOfStream = "end-of-stream",
+        /// Sessions ended for a message over the limit.
+        TooLong = "too-long",
+        /// Sessions ended because there was no complete message for too long.
+        Idle = "idle",
+        /// Sessions ended because the client did not take its replies for too long.
+        Unread = "unread",
+        /// Sessions ended because the server stopped.
+        Shutdown = "shutdown",
+        /// Sessions whose connection broke.
+        Lost = "lost",
+        /// Clients told that the server is full.
+        RejectedFull = "refused-full",
+        /// Clients told that there are too many sessions from their address.
+        RejectedAddress = "refused-address",
+        /// Clients told, instead of being welcomed, that the server is shutting down.
+        RejectedShutdown = "refused-shutdown",
+        /// Times that accept(2) failed because a client had gone already.
+        Aborted = "aborted",
+        /// Times that accept(2) failed for another reason, most often a lack of descriptors.
+        Starved = "starved",
+    }
+    "streams": {
+        /// Messages answered on streams.
+        Messages = "messages",
+        /// Bytes received on streams.
+        BytesIn = "bytes-in",
+        /// Bytes sent on streams.
+        BytesOut = "bytes-out",
+    }
+    "datagrams": {
+        /// Datagrams received.
+        Received = "received",
+        /// Datagrams greeted.
+        Greeted = "greeted",
+        /// Datagrams dropped because they were over the limit.
+        DatagramTooLong = "too-long",
+        /// Datagrams dropped because they came from the server itself, or from nobody.
+        BadSource = "bad-source",
+        /// Greetings dropped because the system did not take them.
+        Unsent = "unsent",
+        /// Receives that failed.
+        ReceiveErrors = "errors",
+        /// Datagrams that the system dropped because the receive buffer was full.
+        Overflowed = "overflowed",
+    }
+}
+
+/// The counters of a thread, or of all of them. Shown as `key=value` pairs in three groups, for
+/// people and for scripts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats([u64; Counter::COUNT]);
 
 impl Stats {
-    pub(crate) fn end(&mut self, cause: Cause) {
-        self.ended[cause as usize] += 1;
-    }
-
-    pub(crate) fn refuse(&mut self, reason: Reason) {
-        match reason {
-            Reason::Full => self.refused_full += 1,
-            Reason::TooManyFromAddress => self.refused_address += 1,
-            _ => self.refused_shutdown += 1,
-        }
-    }
-
-    /// Sessions that are over, whatever the cause.
+    /// The value of one counter.
     #[must_use]
-    pub fn ended(&self) -> u64 {
-        self.ended.iter().sum()
+    pub fn get(&self, counter: Counter) -> u64 {
+        self.0[counter as usize]
+    }
+
+    #[inline]
+    pub(crate) fn add(&mut self, counter: Counter, amount: u64) {
+        self.0[counter as usize] += amount;
+    }
+
+    #[inline]
+    pub(crate) fn count(&mut self, counter: Counter) {
+        self.add(counter, 1);
+    }
+
+    pub(crate) fn end(&mut self, cause: Cause) {
+        self.count(Counter::Ended);
+        self.count(cause.into());
+    }
+
+    pub(crate) fn reject(&mut self, reason: Reason) {
+        self.count(match reason {
+            Reason::Full => Counter::RejectedFull,
+            Reason::TooManyFromAddress => Counter::RejectedAddress,
+            _ => Counter::RejectedShutdown,
+        });
     }
 }
 
 impl AddAssign for Stats {
     fn add_assign(&mut self, other: Self) {
-        for (mine, theirs) in self.ended.iter_mut().zip(other.ended) {
+        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
             *mine += theirs;
         }
-        self.opened += other.opened;
-        self.refused_full += other.refused_full;
-        self.refused_address += other.refused_address;
-        self.refused_shutdown += other.refused_shutdown;
-        self.aborted += other.aborted;
-        self.starved += other.starved;
-        self.messages += other.messages;
-        self.bytes_in += other.bytes_in;
-        self.bytes_out += other.bytes_out;
-        self.datagrams += other.datagrams;
-        self.greeted += other.greeted;
-        self.dropped_too_long += other.dropped_too_long;
-        self.dropped_source += other.dropped_source;
-        self.dropped_unsent += other.dropped_unsent;
-        self.receive_errors += other.receive_errors;
     }
 }
 
-/// `key=value` pairs in three groups, for people and for scripts.
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sessions opened={} ended={}", self.opened, self.ended())?;
-        for cause in Cause::ALL {
-            write!(f, " {}={}", cause.name(), self.ended[cause as usize])?;
+        for (index, (group, counters)) in Counter::GROUPS.iter().enumerate() {
+            write!(f, "{}{group}", if index == 0 { "" } else { "; " })?;
+            for &counter in *counters {
+                write!(f, " {}={}", counter.name(), self.get(counter))?;
+            }
         }
-        write!(
-            f,
-            " refused-full={} refused-address={} refused-shutdown={} aborted={} starved={}",
-            self.refused_full,
-            self.refused_address,
-            self.refused_shutdown,
-            self.aborted,
-            self.starved
-        )?;
-        write!(
-            f,
-            "; streams messages={} bytes-in={} bytes-out={}",
-            self.messages, self.bytes_in, self.bytes_out
-        )?;
-        write!(
-            f,
-            "; datagrams received={} greeted={} too-long={} bad-source={} unsent={} errors={}",
-            self.datagrams,
-            self.greeted,
-            self.dropped_too_long,
-            self.dropped_source,
-            self.dropped_unsent,
-            self.receive_errors
-        )
+        Ok(())
     }
 }
 
@@ -167,16 +187,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_cause_is_counted_apart() {
+    fn every_cause_is_counted_apart_and_as_an_end() {
+        let causes = [
+            Cause::Exit,
+            Cause::EndOfStream,
+            Cause::TooLong,
+            Cause::Idle,
+            Cause::Unread,
+            Cause::Shutdown,
+            Cause::Lost,
+        ];
         let mut stats = Stats::default();
-        for (times, cause) in Cause::ALL.into_iter().enumerate() {
+        for (times, cause) in causes.into_iter().enumerate() {
             (0..=times).for_each(|_| stats.end(cause));
         }
-        assert_eq!(stats.ended(), 28);
-        let text = stats.to_string();
-        assert!(
-            text.contains("exit=1 end-of-stream=2 too-long=3 idle=4 unread=5 shutdown=6 lost=7"),
-            "{text}"
+        assert_eq!(
+            stats.to_string(),
+            "sessions opened=0 ended=28 exit=1 end-of-stream=2 too-long=3 idle=4 unread=5 \
+             shutdown=6 lost=7 refused-full=0 refused-address=0 refused-shutdown=0 aborted=0 \
+             starved=0; streams messages=0 bytes-in=0 bytes-out=0; datagrams received=0 greeted=0 \
+             too-long=0 bad-source=0 unsent=0 errors=0 overflowed=0"
         );
     }
 }

@@ -1,209 +1,247 @@
-//! One thread of the pool: it owns a poll, and serves every session that it was handed.
+//! One thread of the pool: it owns a poll, and serves every session that it is sent.
 
-mod balance;
-mod stop;
-#[cfg(test)]
-mod tests;
+mod connection;
+mod deadlines;
+pub(crate) mod pool;
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::Receiver;
-use hello_proto::{Reason, ServerSession};
-use log::debug;
+use crossbeam_channel::TryRecvError;
+use hello_proto::ServerSession;
+use log::{debug, warn};
 use mio::{Events, Poll, Token};
 use slab::Slab;
 
-use crate::Shared;
-use crate::clock::{TICK, Tick};
-use crate::connection::{Connection, Fate, Lent, Out};
-use crate::fault;
-use crate::gauge::Gauge;
-use crate::pool::{Client, Giver, Handed, Pool, WAKE};
-use crate::stats::{Cause, Stats};
-use crate::stream::Stream;
-use crate::wait::wait;
+use self::connection::{Connection, READ_BUFFER, Scratch, Status};
+use self::deadlines::{Clock, Deadlines, Time};
+use self::pool::{Client, Inbox};
+use crate::failpoint;
+use crate::net::poll::{WAKE, poll};
+use crate::net::stream::Stream;
+use crate::shared::Shared;
+use crate::stats::{Cause, Counter, Stats};
 
-/// The most that one read takes, in bytes. What arrived together up to this much is answered
-/// together.
-const READ: usize = 64 * 1024;
+/// The most events that one poll returns.
+const MAX_EVENTS: usize = 256;
 
-/// The most events that one wait returns.
-const EVENTS: usize = 256;
+/// New sessions a turn, so that a crowd at the door does not hold up those inside.
+const MAX_NEW: usize = 64;
 
-/// A connection, and whose it is.
+/// Deadlines looked at in a turn, for the same reason.
+const MAX_EXPIRED: usize = 64;
+
+/// Fewer sessions than this need no memory given back.
+const SMALL: usize = 1024;
+
+/// A connection, whose it is, and when it is looked at next.
 #[derive(Debug)]
-pub(crate) struct Session {
+struct Session {
     /// First, so that the place is free by the time that the client sees the stream closed.
     client: Client,
     connection: Connection,
+    /// Its entry among the deadlines; no later than its deadline.
+    scheduled: Time,
+    /// It has an entry among those with more to do.
+    ready: bool,
 }
 
 /// A worker of the pool.
 #[derive(Debug)]
 pub(crate) struct Worker {
     shared: Arc<Shared>,
-    pool: Arc<Pool>,
-    /// Its place in the pool.
-    index: usize,
-    giver: Option<Giver>,
-    handed: Receiver<Handed>,
+    inbox: Inbox,
+    /// Nothing more will be sent.
+    inbox_closed: bool,
     poll: Poll,
+    clock: Clock,
     /// A session's key is the token of its events.
     sessions: Slab<Session>,
-    lent: Lent,
-    swept: Tick,
-    /// In percent of a core, as of the last reading of the gauge.
-    busy: u32,
+    deadlines: Deadlines,
+    /// The sessions that have more to do in the next turn.
+    ready: VecDeque<usize>,
+    scratch: Scratch,
+    /// The number of sessions at which memory is given back.
+    shrink_at: usize,
     stats: Stats,
 }
 
 impl Worker {
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        pool: Arc<Pool>,
-        index: usize,
-        handed: Receiver<Handed>,
-        poll: Poll,
-    ) -> io::Result<Self> {
-        let giver = Some(pool.giver());
-        let swept = shared.clock.now();
-        let out = Out::new(poll.registry().try_clone()?, swept);
-        let lent = Lent { input: vec![0; READ].into_boxed_slice(), out };
-        let (sessions, busy, stats) = (Slab::new(), 0, Stats::default());
-        Ok(Self { shared, pool, index, giver, handed, poll, sessions, lent, swept, busy, stats })
+    pub(crate) fn new(shared: Arc<Shared>, inbox: Inbox, poll: Poll) -> io::Result<Self> {
+        let clock = Clock::start();
+        let scratch = Scratch {
+            input: vec![0; READ_BUFFER],
+            output: Vec::new(),
+            registry: poll.registry().try_clone()?,
+            now: clock.now(),
+        };
+        Ok(Self {
+            shared,
+            inbox,
+            inbox_closed: false,
+            poll,
+            clock,
+            sessions: Slab::new(),
+            deadlines: Deadlines::default(),
+            ready: VecDeque::new(),
+            scratch,
+            shrink_at: 0,
+            stats: Stats::default(),
+        })
     }
 
     /// Serves until the server stops, and then until every session has ended or the grace is over.
+    ///
+    /// # Errors
+    ///
+    /// Only when polling itself fails.
     pub(crate) fn run(mut self) -> io::Result<Stats> {
-        let mut events = Events::with_capacity(EVENTS);
-        let mut gauge = Gauge::start();
+        let mut events = Events::with_capacity(MAX_EVENTS);
         while !self.shared.is_stopping() {
-            // Time passes only for a worker that has sessions, or is still thought busy.
-            let timeout = (!self.sessions.is_empty() || self.busy > 0).then_some(TICK);
-            self.turn(&mut events, timeout)?;
-            if self.tick() {
-                self.sweep(self.shared.idle_ticks);
-                self.balance(&mut gauge);
-            }
+            self.poll_once(&mut events)?;
         }
         self.stop(&mut events)?;
         Ok(self.stats)
     }
 
-    /// Waits for events, and does what they make possible; whether there are new sessions.
-    fn turn(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<bool> {
-        self.pool.set_asleep(self.index, true);
-        let timeout = if self.handed.is_empty() { timeout } else { Some(Duration::ZERO) };
-        wait(&mut self.poll, events, timeout)?;
-        self.pool.set_asleep(self.index, false);
-        self.lent.out.now = self.shared.clock.now();
+    /// One turn: polls until there is an event, a deadline or a new session, and handles a bounded
+    /// number of each. Whether there were new sessions.
+    fn poll_once(&mut self, events: &mut Events) -> io::Result<bool> {
+        let ready = self.ready.len();
+        let timeout = match self.inbox.sleep() || ready > 0 {
+            true => Some(Duration::ZERO),
+            false => self.timeout(),
+        };
+        poll(&mut self.poll, events, timeout)?;
+        self.inbox.awake();
+        self.scratch.now = self.clock.now();
         for event in events.iter().filter(|event| event.token() != WAKE) {
-            if self.shared.left().is_zero() {
+            if self.shared.grace_remaining().is_zero() {
                 break;
             }
-            let key = event.token().0;
-            if let Some(session) = self.sessions.get_mut(key) {
-                let fate = session.connection.proceed(event.is_read_closed(), &mut self.lent);
-                self.settle(key, fate);
+            let until_empty = event.is_read_closed() || event.is_priority();
+            self.on_ready(event.token().0, until_empty);
+        }
+        for _ in 0..ready {
+            if let Some(key) = self.ready.pop_front() {
+                self.sessions[key].ready = false;
+                self.on_ready(key, true);
             }
         }
-        Ok(self.adopt())
+        self.expire();
+        Ok(self.drain_inbox())
     }
 
-    /// Takes in what was handed over; whether anything was.
-    fn adopt(&mut self) -> bool {
-        let mut is_any = false;
-        while let Ok(handed) = self.handed.try_recv() {
-            is_any = true;
-            match handed {
-                Handed::Accepted(stream, client) => self.open(stream, client),
-                Handed::Moved(session) => self.take_over(*session),
+    #[inline]
+    fn on_ready(&mut self, key: usize, until_empty: bool) {
+        if let Some(session) = self.sessions.get_mut(key) {
+            let status = session.connection.on_ready(until_empty, &mut self.scratch);
+            self.apply(key, status);
+        }
+    }
+
+    /// How long nothing is to be done unless something happens.
+    fn timeout(&self) -> Option<Duration> {
+        let deadline = self.deadlines.next().map(|next| next.since(self.scratch.now));
+        let grace = self.shared.is_stopping().then(|| self.shared.grace_remaining());
+        deadline.into_iter().chain(grace).min()
+    }
+
+    /// Ends the sessions whose deadline has passed, at most [`MAX_EXPIRED`].
+    fn expire(&mut self) {
+        for _ in 0..MAX_EXPIRED {
+            let Some(key) = self.deadlines.pop(self.scratch.now) else {
+                break;
+            };
+            let session = &mut self.sessions[key];
+            session.scheduled = Time::NEVER;
+            let status = session.connection.expire(&self.shared, &mut self.scratch);
+            self.apply(key, status);
+        }
+    }
+
+    /// Opens sessions for the streams that were sent, at most [`MAX_NEW`]; whether there were any.
+    fn drain_inbox(&mut self) -> bool {
+        for taken in 0..MAX_NEW {
+            match self.inbox.jobs.try_recv() {
+                Ok((stream, client)) => self.open(stream, client),
+                Err(TryRecvError::Empty) => return taken > 0,
+                // The acceptor has ended, and with it the server.
+                Err(TryRecvError::Disconnected) => {
+                    self.inbox_closed = true;
+                    self.shared.begin_stop();
+                    return taken > 0;
+                }
             }
         }
-        is_any
+        true
     }
 
     fn open(&mut self, stream: Stream, client: Client) {
+        let is_full = self.sessions.len() == self.sessions.capacity();
         let place = self.sessions.vacant_entry();
+        let key = place.key();
         let session = ServerSession::new(self.shared.framing, self.shared.max_message);
-        let token = Token(place.key());
-        self.stats.opened += 1;
-        fault::inject("worker");
+        self.stats.count(Counter::Opened);
+        failpoint::hit("worker");
         debug!("session {} opened: {} from {}", client.id, stream.local(), client.peer);
-        match Connection::open(stream, client.id, token, session, &mut self.lent.out) {
+        match Connection::open(stream, client.id, Token(key), session, &mut self.scratch) {
             Ok(connection) => {
-                place.insert(Session { connection, client });
+                place.insert(Session { client, connection, scheduled: Time::NEVER, ready: false });
+                if is_full {
+                    self.shrink_at = self.sessions.capacity() / 4;
+                }
+                self.apply(key, Status::Open);
             }
             Err(error) => {
                 debug!("session {} ended: lost: {error}", client.id);
                 self.stats.end(Cause::Lost);
+                self.inbox.ended();
             }
         }
     }
 
-    fn take_over(&mut self, mut session: Session) {
-        let place = self.sessions.vacant_entry();
-        let registered = session.connection.register(Token(place.key()), &self.lent.out);
-        let key = place.key();
-        place.insert(session);
-        if registered.is_err() {
-            self.settle(key, Fate::Close(Cause::Lost));
-        }
-    }
-
-    /// Whether the clock has moved since this was last asked.
-    fn tick(&mut self) -> bool {
-        let now = self.shared.clock.now();
-        now != std::mem::replace(&mut self.swept, now)
-    }
-
-    /// Ends the sessions whose time is over.
-    fn sweep(&mut self, patience: u32) {
-        let now = self.swept;
-        self.lent.out.now = now;
-        self.each(|session, shared, lent| {
-            let connection = &mut session.connection;
-            if !connection.is_overdue(patience, now) {
-                return Fate::Keep;
-            }
-            // If it was this server that stood still, what the client did meanwhile is still there.
-            let fate = connection.proceed(false, lent);
-            if fate != Fate::Keep || !connection.is_overdue(patience, now) {
-                fate
-            } else if connection.is_open() {
-                connection.end(Reason::Idle(shared.idle_timeout), &mut lent.out)
-            } else {
-                Fate::Close(connection.cause(Cause::Shutdown))
-            }
-        });
-    }
-
-    fn each(&mut self, mut act: impl FnMut(&mut Session, &Shared, &mut Lent) -> Fate) {
-        for key in 0..self.sessions.capacity() {
-            if let Some(session) = self.sessions.get_mut(key) {
-                let fate = act(session, &self.shared, &mut self.lent);
-                self.settle(key, fate);
-            }
-        }
-    }
-
+    /// Removes a session that is closed; schedules one that goes on, unless it is scheduled early
+    /// enough.
     #[inline]
-    fn settle(&mut self, key: usize, fate: Fate) {
-        if let Fate::Close(cause) = fate {
-            let session = self.sessions.remove(key);
-            self.close(&session, cause);
+    fn apply(&mut self, key: usize, status: Status) {
+        match status {
+            Status::Open | Status::Ready => {
+                let session = &mut self.sessions[key];
+                if status == Status::Ready && !session.ready {
+                    session.ready = true;
+                    self.ready.push_back(key);
+                }
+                let deadline = session.connection.deadline(&self.shared);
+                if deadline < session.scheduled {
+                    self.deadlines.remove(session.scheduled, key);
+                    self.deadlines.insert(deadline, key);
+                    session.scheduled = deadline;
+                }
+            }
+            Status::Closed(cause) => {
+                let session = self.sessions.remove(key);
+                self.deadlines.remove(session.scheduled, key);
+                if session.ready {
+                    self.ready.retain(|ready| *ready != key);
+                }
+                self.close(&session, cause);
+                drop(session);
+                self.shrink();
+            }
         }
     }
 
     /// Counts a session that is over. The stream closes, and its place is free, when it is dropped.
     fn close(&mut self, session: &Session, cause: Cause) {
-        let Session { connection, client } = session;
+        let Session { connection, client, .. } = session;
+        self.inbox.ended();
         self.stats.end(cause);
-        self.stats.messages += connection.messages();
-        self.stats.bytes_in += connection.bytes_in;
-        self.stats.bytes_out += connection.bytes_out;
+        self.stats.add(Counter::Messages, connection.messages());
+        self.stats.add(Counter::BytesIn, connection.bytes_in);
+        self.stats.add(Counter::BytesOut, connection.bytes_out);
         debug!(
             "session {} ended: {}; {} from {}; {} messages, {} bytes in, {} bytes out",
             client.id,
@@ -214,5 +252,59 @@ impl Worker {
             connection.bytes_in,
             connection.bytes_out
         );
+    }
+
+    /// Gives back what a crowd took. No session moves, so the one in the last place bounds how much;
+    /// each try is a pass over all places, so the next one comes at half as many sessions.
+    fn shrink(&mut self) {
+        if self.sessions.len() < self.shrink_at && self.sessions.capacity() > SMALL {
+            self.sessions.shrink_to_fit();
+            self.shrink_at = self.sessions.len() / 2;
+        }
+    }
+
+    /// Ends every session, those still in the inbox included, and waits until the clients have taken
+    /// that in or the grace is over.
+    fn stop(&mut self, events: &mut Events) -> io::Result<()> {
+        let mut has_new = true;
+        while !(self.inbox_closed && self.sessions.is_empty()) {
+            if has_new {
+                self.stop_sessions();
+            }
+            if self.shared.grace_remaining().is_zero() {
+                break;
+            }
+            has_new = self.poll_once(events)?;
+        }
+        self.cut_off();
+        Ok(())
+    }
+
+    fn stop_sessions(&mut self) {
+        for key in 0..self.sessions.capacity() {
+            if self.shared.grace_remaining().is_zero() {
+                break;
+            }
+            if let Some(session) = self.sessions.get_mut(key) {
+                let status = session.connection.stop(&mut self.scratch);
+                self.apply(key, status);
+            }
+        }
+    }
+
+    /// Closes what the grace was too short for.
+    fn cut_off(&mut self) {
+        let mut count = self.sessions.len();
+        for (_, session) in std::mem::take(&mut self.sessions) {
+            self.close(&session, session.connection.cause(Cause::Shutdown));
+        }
+        for _ in self.inbox.jobs.try_iter() {
+            count += 1;
+            self.stats.count(Counter::Opened);
+            self.stats.end(Cause::Shutdown);
+        }
+        if count > 0 {
+            warn!("closed {count} sessions that had not ended within the grace period");
+        }
     }
 }

@@ -10,7 +10,7 @@ fn expect_bug(server: Server, thread: &str) {
     let finished: Finished = server.process.wait();
     assert!(start.elapsed() < DEADLINE / 2, "it took {:?}", start.elapsed());
     assert_eq!(finished.code, Some(1), "{}", finished.stderr);
-    let bug = format!("the thread '{thread}' failed: this is a bug: a fault was injected here\n");
+    let bug = format!("the thread '{thread}' failed: panicked: a fault was injected here\n");
     let last = finished.stderr.split_inclusive('\n').next_back();
     assert_eq!(last, Some(format!("hello-server: {bug}").as_str()), "{}", finished.stderr);
     assert!(finished.stderr.contains("stopped: "), "{}", finished.stderr);

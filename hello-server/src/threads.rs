@@ -11,24 +11,24 @@ use crate::stats::Stats;
 
 /// How one thread ended: with its counters, or with what went wrong.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub(crate) struct ThreadExit {
     pub(crate) name: String,
     pub(crate) outcome: Result<Stats, String>,
 }
 
-/// Starts threads and hears of their ends.
+/// Starts threads, and receives their exits.
 #[derive(Debug)]
-pub(crate) struct Supervisor {
-    report: Sender<Ended>,
-    pub(crate) ended: Receiver<Ended>,
+pub(crate) struct Threads {
+    report: Sender<ThreadExit>,
+    pub(crate) exits: Receiver<ThreadExit>,
     pub(crate) running: usize,
 }
 
-impl Supervisor {
+impl Threads {
     pub(crate) fn new() -> Self {
         // Each thread reports once, so the number of threads bounds it.
-        let (report, ended) = unbounded();
-        Self { report, ended, running: 0 }
+        let (report, exits) = unbounded();
+        Self { report, exits, running: 0 }
     }
 
     pub(crate) fn spawn(
@@ -42,10 +42,10 @@ impl Supervisor {
             let outcome = match panic::catch_unwind(AssertUnwindSafe(run)) {
                 Ok(Ok(stats)) => Ok(stats),
                 Ok(Err(error)) => Err(error.to_string()),
-                Err(panic) => Err(format!("this is a bug: {}", message(&*panic))),
+                Err(panic) => Err(format!("panicked: {}", message(&*panic))),
             };
-            // Nobody is left to hear it once the grace is over.
-            let _ = report.send(Ended { name, outcome });
+            // Nobody receives it once the grace is over.
+            let _ = report.send(ThreadExit { name, outcome });
         })?;
         self.running += 1;
         Ok(())
@@ -54,5 +54,5 @@ impl Supervisor {
 
 fn message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic")
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }

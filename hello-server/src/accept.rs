@@ -1,0 +1,8 @@
+//! From a listener to the pool, or to a clear rejection.
+
+mod acceptor;
+mod backoff;
+mod error;
+pub(crate) mod reject;
+
+pub(crate) use acceptor::Acceptor;

@@ -1,0 +1,223 @@
+//! The thread that accepts clients and dispatches them to the pool, or rejects them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use std::{io, mem};
+
+use hello_proto::Reason;
+use log::{debug, info};
+use mio::{Events, Poll, Token, Waker};
+
+use super::backoff::AcceptBackoff;
+use super::error::AcceptError;
+use super::reject::Rejections;
+use crate::admission::Admission;
+use crate::failpoint;
+use crate::listen::listener::Listener;
+use crate::log_limit::LogLimiter;
+use crate::net::poll::{WAKE, poll};
+use crate::net::stream::{Peer, Stream};
+use crate::shared::Shared;
+use crate::stats::{Counter, Stats};
+use crate::worker::pool::{Client, Pool};
+
+/// Clients taken from one listener before the others have their turn.
+const MAX_ACCEPTS: usize = 256;
+
+/// How soon something that failed is tried again: waking a worker, or accepting during a stop.
+const RETRY_INTERVAL: Duration = Duration::from_millis(50);
+
+/// A listener, and whether clients may be waiting at it.
+#[derive(Debug)]
+struct ListenerSlot {
+    listener: Listener,
+    readable: bool,
+}
+
+/// The acceptor.
+#[derive(Debug)]
+pub(crate) struct Acceptor {
+    shared: Arc<Shared>,
+    poll: Poll,
+    waker: Arc<Waker>,
+    listeners: Vec<ListenerSlot>,
+    pool: Pool,
+    admission: Arc<Admission>,
+    rejections: Rejections,
+    rejected: LogLimiter,
+    backoff: AcceptBackoff,
+    next_id: u64,
+    stats: Stats,
+}
+
+impl Acceptor {
+    /// An acceptor that keeps at most `max_rejections` rejected clients until they close.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        listeners: Vec<Listener>,
+        pool: Pool,
+        admission: Arc<Admission>,
+        max_rejections: usize,
+    ) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
+        let mut slots = Vec::new();
+        for listener in listeners {
+            listener.register(poll.registry(), Token(slots.len()))?;
+            slots.push(ListenerSlot { listener, readable: true });
+        }
+        Ok(Self {
+            rejections: Rejections::new(shared.framing, slots.len(), max_rejections),
+            shared,
+            poll,
+            waker,
+            listeners: slots,
+            pool,
+            admission,
+            rejected: LogLimiter::default(),
+            backoff: AcceptBackoff::default(),
+            next_id: 1,
+            stats: Stats::default(),
+        })
+    }
+
+    /// Wakes it, to see that the server stops.
+    pub(crate) fn waker(&self) -> Arc<Waker> {
+        Arc::clone(&self.waker)
+    }
+
+    /// Accepts until the server stops, then rejects whoever is still waiting.
+    ///
+    /// # Errors
+    ///
+    /// Only when polling itself fails.
+    pub(crate) fn run(mut self) -> io::Result<Stats> {
+        let mut events = Events::with_capacity(1024);
+        while !self.shared.is_stopping() {
+            let timeout = self.timeout();
+            self.poll_once(&mut events, timeout)?;
+            for slot in 0..self.listeners.len() {
+                self.accept(slot);
+            }
+            self.pool.retry();
+        }
+        self.stop(&mut events)
+    }
+
+    /// How long nothing is to be done unless something happens.
+    fn timeout(&mut self) -> Option<Duration> {
+        let accept = self.listeners.iter().any(|slot| slot.readable);
+        let accept = accept.then(|| self.backoff.remaining());
+        let wake = self.pool.needs_retry().then_some(RETRY_INTERVAL);
+        accept.into_iter().chain(wake).chain(self.rejections.expire()).min()
+    }
+
+    fn poll_once(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+        poll(&mut self.poll, events, timeout)?;
+        for event in events.iter() {
+            match event.token() {
+                WAKE => {}
+                Token(slot) if slot < self.listeners.len() => self.listeners[slot].readable = true,
+                token => self.rejections.on_ready(token, self.poll.registry()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Accepts the clients that wait at a listener, unless accepting pauses.
+    fn accept(&mut self, slot: usize) {
+        if !self.backoff.remaining().is_zero() {
+            return;
+        }
+        for _ in 0..MAX_ACCEPTS {
+            let ListenerSlot { listener, readable } = &mut self.listeners[slot];
+            if !*readable {
+                break;
+            }
+            match try_accept(listener, &mut self.stats) {
+                Ok((stream, peer)) => {
+                    self.backoff.clear();
+                    failpoint::hit("acceptor");
+                    self.admit(stream, peer);
+                }
+                Err((AcceptError::WouldBlock, _)) => *readable = false,
+                Err((AcceptError::Aborted, _)) => {}
+                Err((AcceptError::Exhausted, error)) => {
+                    self.backoff.start(&error);
+                    break;
+                }
+            }
+        }
+    }
+
+    fn admit(&mut self, stream: Stream, peer: Peer) {
+        match self.admission.admit(&peer) {
+            Ok(permit) => {
+                let client = Client { id: self.next_id, peer, _permit: permit };
+                self.next_id += 1;
+                self.pool.dispatch((stream, client));
+            }
+            Err(reason) => self.reject(stream, &peer, reason),
+        }
+    }
+
+    fn reject(&mut self, stream: Stream, peer: &Peer, reason: Reason) {
+        if let Some(repeats) = self.rejected.record(Instant::now()) {
+            info!("rejected {peer} at {}: {reason}{repeats}", stream.local());
+        }
+        self.stats.reject(reason);
+        if let Err(error) = self.rejections.reject(stream, reason, self.poll.registry()) {
+            debug!("{peer} was gone before it could be rejected: {error}");
+        }
+    }
+
+    /// Tells those in the listen backlogs why they are not served, and closes the listeners.
+    fn stop(mut self, events: &mut Events) -> io::Result<Stats> {
+        // The end of their queues is what tells the workers to stop.
+        drop(mem::take(&mut self.pool));
+        loop {
+            self.drain_backlogs();
+            let grace = self.shared.grace_remaining();
+            if grace.is_zero() || (self.listeners.is_empty() && self.rejections.is_empty()) {
+                return Ok(self.stats);
+            }
+            let retry = (!self.listeners.is_empty()).then_some(RETRY_INTERVAL);
+            let timeout = retry.into_iter().chain(self.rejections.expire()).fold(grace, Ord::min);
+            self.poll_once(events, Some(timeout))?;
+        }
+    }
+
+    /// Closes each listener at which nobody waits any more, or all when the grace is over.
+    fn drain_backlogs(&mut self) {
+        for slot in mem::take(&mut self.listeners) {
+            while !self.shared.grace_remaining().is_zero() {
+                match try_accept(&slot.listener, &mut self.stats) {
+                    Ok((stream, peer)) => self.reject(stream, &peer, Reason::ShuttingDown),
+                    Err((AcceptError::Aborted, _)) => {}
+                    // Sessions that end leave descriptors for those who wait.
+                    Err((AcceptError::Exhausted, _)) => {
+                        self.listeners.push(slot);
+                        break;
+                    }
+                    Err((AcceptError::WouldBlock, _)) => break,
+                }
+            }
+        }
+    }
+}
+
+/// Accepts one client, or counts the error and says what it asks for.
+fn try_accept(
+    listener: &Listener,
+    stats: &mut Stats,
+) -> Result<(Stream, Peer), (AcceptError, io::Error)> {
+    failpoint::error("accept").and_then(|()| listener.accept()).map_err(|error| {
+        let class = AcceptError::from(&error);
+        match class {
+            AcceptError::WouldBlock => {}
+            AcceptError::Aborted => stats.count(Counter::Aborted),
+            AcceptError::Exhausted => stats.count(Counter::Starved),
+        }
+        (class, error)
+    })
+}

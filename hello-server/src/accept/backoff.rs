@@ -1,0 +1,43 @@
+//! What to do while accept(2) fails: pause, and say so without flooding the log.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use log::{info, warn};
+
+use crate::log_limit::LogLimiter;
+
+/// How long accepting pauses, so that a lack of descriptors costs no processor time. Also the
+/// longest delay before freed descriptors are used.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Whether accepting pauses, and until when.
+#[derive(Debug, Default)]
+pub(crate) struct AcceptBackoff {
+    until: Option<Instant>,
+    log: LogLimiter,
+}
+
+impl AcceptBackoff {
+    /// Accepting has failed.
+    pub(crate) fn start(&mut self, error: &io::Error) {
+        let now = Instant::now();
+        self.until = Some(now + PAUSE);
+        if let Some(repeats) = self.log.record(now) {
+            warn!("cannot accept, so clients have to wait: {error}{repeats}");
+        }
+    }
+
+    /// Accepting has worked.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        if self.until.take().is_some() {
+            info!("accepting again");
+        }
+    }
+
+    /// How much of the pause is left.
+    pub(crate) fn remaining(&self) -> Duration {
+        self.until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
+    }
+}

@@ -1,0 +1,66 @@
+//! Why a server does not run.
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+
+use hello_proto::Endpoint;
+use thiserror::Error;
+
+/// Why a server did not start, or did not run until it was told to stop.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// An endpoint cannot be served.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The limit of open files is too low for even one session.
+    #[error("the limit of open files is {limit}, and one session needs {needed} (ulimit -n)")]
+    OpenFiles {
+        /// The limit, raised as far as the system allows.
+        limit: usize,
+        /// The lowest limit that would do.
+        needed: usize,
+    },
+    /// Threads or their resources could not be had.
+    #[error("cannot start: {0}")]
+    Start(#[source] io::Error),
+    /// A thread failed.
+    #[error("the thread '{name}' failed: {message}")]
+    Thread {
+        /// The name of the thread.
+        name: String,
+        /// What was wrong.
+        message: String,
+    },
+}
+
+/// Why an endpoint cannot be served.
+#[derive(Debug, Error)]
+#[error("cannot listen on {endpoint}: {}", Reason { endpoint, source })]
+pub struct BindError {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) source: io::Error,
+}
+
+/// The system's words, and a hint where the user can act on it.
+struct Reason<'a> {
+    endpoint: &'a Endpoint,
+    source: &'a io::Error,
+}
+
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unix = matches!(self.endpoint, Endpoint::Unix(_) | Endpoint::Unixgram(_));
+        match self.source.kind() {
+            ErrorKind::AddrInUse if unix => f.write_str("another server is listening on this path"),
+            ErrorKind::AddrInUse => {
+                f.write_str("address already in use (port 0 picks a free port)")
+            }
+            ErrorKind::AlreadyExists => f.write_str("there is a file that is not a socket"),
+            ErrorKind::PermissionDenied if !unix => {
+                f.write_str("permission denied: ports below 1024 need CAP_NET_BIND_SERVICE")
+            }
+            ErrorKind::AddrNotAvailable => f.write_str("not an address of this machine"),
+            _ => self.source.fmt(f),
+        }
+    }
+}

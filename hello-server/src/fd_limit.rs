@@ -1,0 +1,55 @@
+//! How many files the process may have open, and so how many sessions it can carry.
+
+use log::warn;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::accept::reject::MAX_LINGERING;
+
+/// Standard streams, the pipe of the signals, and a few to spare.
+const FDS_PER_PROCESS: usize = 16;
+
+/// A poll, its registry and its waker.
+const FDS_PER_THREAD: usize = 3;
+
+/// What the limit of open files can carry.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Capacity {
+    pub(crate) sessions: usize,
+    /// Clients that were rejected and have not closed yet.
+    pub(crate) rejections: usize,
+}
+
+/// The limit of open files is too low for even one session.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TooLow {
+    pub(crate) limit: usize,
+    pub(crate) needed: usize,
+}
+
+impl Capacity {
+    /// Raises the limit as far as the system allows, and shares out what it leaves beside the
+    /// descriptors of `workers` workers and `sockets` sockets.
+    pub(crate) fn raise(workers: usize, sockets: usize) -> Result<Self, TooLow> {
+        let reserved = FDS_PER_PROCESS + sockets + (workers + 1) * FDS_PER_THREAD;
+        let limit = raise();
+        let left = limit.saturating_sub(reserved);
+        if left == 0 {
+            return Err(TooLow { limit, needed: reserved + 1 });
+        }
+        let rejections = MAX_LINGERING.min(left / 4);
+        Ok(Self { sessions: left - rejections, rejections })
+    }
+}
+
+fn raise() -> usize {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    // No limit at all is infinity.
+    let limit = |value: Option<u64>| value.map_or(usize::MAX, |value| value as usize);
+    if limit(current) < limit(maximum) {
+        match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+            Ok(()) => return limit(maximum),
+            Err(error) => warn!("cannot raise the limit of open files: {error}"),
+        }
+    }
+    limit(current)
+}

@@ -1,0 +1,180 @@
+//! From an endpoint to a bound socket.
+
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use hello_proto::{Address, Endpoint, HostPort};
+use log::{Level, log};
+use rustix::net::sockopt;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::listener::Listener;
+use super::socket_file::SocketFile;
+use crate::config::Config;
+use crate::error::BindError;
+
+/// How often a free port for TCP is asked for until it is free for UDP too.
+const PORT_TRIES: usize = 32;
+
+/// A socket that is ready to serve.
+#[derive(Debug)]
+pub(crate) enum BoundSocket {
+    Streams(Listener),
+    /// As many sockets at the same address as there are to be loops.
+    Datagrams(Vec<OwnedFd>, Option<SocketFile>),
+}
+
+/// Binds what one address means: a bare `HOST:PORT` is TCP and UDP, on the same port.
+pub(crate) fn bind(
+    address: &Address,
+    config: &Config,
+) -> Result<Vec<(Endpoint, BoundSocket)>, BindError> {
+    match address {
+        Address::Endpoint(endpoint) => bind_one(endpoint, config).map(|bound| vec![bound]),
+        Address::Bare(requested) => bind_pair(requested, config),
+    }
+}
+
+/// How many sockets [`bind`] makes of `address`.
+pub(crate) fn socket_count(address: &Address, udp_loops: usize) -> usize {
+    match address {
+        Address::Bare(_) => 1 + udp_loops,
+        Address::Endpoint(Endpoint::Udp(_)) => udp_loops,
+        // A Unix socket has a lock file beside it.
+        Address::Endpoint(Endpoint::Unix(_) | Endpoint::Unixgram(_)) => 2,
+        Address::Endpoint(Endpoint::Tcp(_)) => 1,
+    }
+}
+
+fn bind_pair(
+    requested: &HostPort,
+    config: &Config,
+) -> Result<Vec<(Endpoint, BoundSocket)>, BindError> {
+    let mut tries = if requested.port == 0 { PORT_TRIES } else { 1 };
+    loop {
+        tries -= 1;
+        let tcp = bind_one(&Endpoint::Tcp(requested.clone()), config)?;
+        let Endpoint::Tcp(actual) = &tcp.0 else { unreachable!("TCP was bound") };
+        match bind_one(&Endpoint::Udp(actual.clone()), config) {
+            Ok(udp) => return Ok(vec![tcp, udp]),
+            Err(error) if error.source.kind() == ErrorKind::AddrInUse && tries > 0 => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Binds one endpoint; the one returned has the real address and port.
+fn bind_one(endpoint: &Endpoint, config: &Config) -> Result<(Endpoint, BoundSocket), BindError> {
+    let bound = match endpoint {
+        Endpoint::Tcp(requested) => bind_tcp(requested, config),
+        Endpoint::Udp(requested) => bind_udp(requested, config),
+        Endpoint::Unix(path) => bind_unix(path, config),
+        Endpoint::Unixgram(path) => bind_unixgram(path, config),
+    };
+    bound.map_err(|source| BindError { endpoint: endpoint.clone(), source })
+}
+
+fn bind_tcp(requested: &HostPort, config: &Config) -> io::Result<(Endpoint, BoundSocket)> {
+    let address = resolve(requested)?;
+    let socket = internet_socket(address, Type::STREAM, Protocol::TCP)?;
+    // A restart need not wait for connections of the last run that are in TIME-WAIT.
+    socket.set_reuse_address(true)?;
+    // Replies leave at once. Accepted sockets inherit it, which saves a system call for each.
+    socket.set_tcp_nodelay(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(config.backlog)?;
+    socket.set_nonblocking(true)?;
+    let endpoint = Endpoint::Tcp(host_port(&socket, requested)?);
+    Ok((endpoint, BoundSocket::Streams(Listener::new(socket.into(), None))))
+}
+
+fn bind_udp(requested: &HostPort, config: &Config) -> io::Result<(Endpoint, BoundSocket)> {
+    let mut address = resolve(requested)?;
+    let exclusive = internet_socket(address, Type::DGRAM, Protocol::UDP)?;
+    exclusive.bind(&address.into())?;
+    let actual = host_port(&exclusive, requested)?;
+    address.set_port(actual.port);
+    let sockets = if config.udp_loops == 1 {
+        vec![exclusive]
+    } else {
+        // Sockets that share a port share it with everybody who asks: only one that does not has
+        // shown that nobody else is there.
+        drop(exclusive);
+        (0..config.udp_loops).map(|_| bind_shared(address)).collect::<io::Result<_>>()?
+    };
+    let endpoint = Endpoint::Udp(actual);
+    for socket in &sockets {
+        set_receive_buffer(socket, config.udp_buffer, &endpoint)?;
+    }
+    let sockets = sockets.into_iter().map(OwnedFd::from).collect();
+    Ok((endpoint, BoundSocket::Datagrams(sockets, None)))
+}
+
+fn bind_shared(address: SocketAddr) -> io::Result<Socket> {
+    let socket = internet_socket(address, Type::DGRAM, Protocol::UDP)?;
+    sockopt::set_socket_reuseport(&socket, true)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// Asks for a receive buffer of `size` bytes, and says so if the system grants less.
+fn set_receive_buffer(socket: &Socket, size: usize, endpoint: &Endpoint) -> io::Result<()> {
+    socket.set_recv_buffer_size(size)?;
+    // Linux grants twice what it was asked for, to have room for its own bookkeeping (socket(7)).
+    let granted = socket.recv_buffer_size()? / if cfg!(target_os = "linux") { 2 } else { 1 };
+    if granted < size {
+        let asked_for = size != Config::DEFAULT_UDP_BUFFER;
+        log!(
+            if asked_for { Level::Warn } else { Level::Debug },
+            "{endpoint}: the system grants {granted} of {size} bytes of receive buffer \
+             (net.core.rmem_max)"
+        );
+    }
+    Ok(())
+}
+
+fn bind_unix(path: &Path, config: &Config) -> io::Result<(Endpoint, BoundSocket)> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    let file = SocketFile::bind(&socket, Type::STREAM, path, config.unix_mode)?;
+    socket.listen(config.backlog)?;
+    socket.set_nonblocking(true)?;
+    let listener = Listener::new(socket.into(), Some(file));
+    Ok((Endpoint::Unix(path.to_owned()), BoundSocket::Streams(listener)))
+}
+
+fn bind_unixgram(path: &Path, config: &Config) -> io::Result<(Endpoint, BoundSocket)> {
+    let socket = Socket::new(Domain::UNIX, Type::DGRAM, None)?;
+    let file = SocketFile::bind(&socket, Type::DGRAM, path, config.unix_mode)?;
+    let bound = BoundSocket::Datagrams(vec![socket.into()], Some(file));
+    Ok((Endpoint::Unixgram(path.to_owned()), bound))
+}
+
+fn internet_socket(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
+    if address.is_ipv6() {
+        // So that 0.0.0.0:9999 and [::]:9999 can be served together.
+        socket.set_only_v6(true)?;
+    }
+    Ok(socket)
+}
+
+/// The first address that a name stands for.
+fn resolve(requested: &HostPort) -> io::Result<SocketAddr> {
+    let mut addresses = (requested.host.as_str(), requested.port).to_socket_addrs()?;
+    addresses.next().ok_or_else(|| io::Error::other("the name has no address"))
+}
+
+/// Where `socket` is bound, with the zone of a link-local address as it was written.
+fn host_port(socket: &Socket, requested: &HostPort) -> io::Result<HostPort> {
+    let address = socket.local_addr()?.as_socket().ok_or(ErrorKind::Unsupported)?;
+    let host = match (address, requested.host.split_once('%')) {
+        (SocketAddr::V6(address), Some((_, zone))) => format!("{}%{zone}", address.ip()),
+        (SocketAddr::V6(address), None) if address.scope_id() != 0 => {
+            format!("{}%{}", address.ip(), address.scope_id())
+        }
+        (address, _) => address.ip().to_string(),
+    };
+    Ok(HostPort { host, port: address.port() })
+}

@@ -1,0 +1,39 @@
+//! A socket that accepts streams, TCP or Unix.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+use rustix::net::{SocketFlags, acceptfrom_with};
+
+use super::socket_file::SocketFile;
+use crate::net::stream::{Peer, Stream};
+
+/// A nonblocking listener.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    socket: OwnedFd,
+    /// Removed when the listener is closed.
+    _file: Option<SocketFile>,
+}
+
+impl Listener {
+    /// `socket` has to be nonblocking.
+    pub(crate) fn new(socket: OwnedFd, file: Option<SocketFile>) -> Self {
+        Self { socket, _file: file }
+    }
+
+    /// Accepts one client. On TCP the stream inherits `TCP_NODELAY` from the listener (tcp(7)).
+    pub(crate) fn accept(&self) -> io::Result<(Stream, Peer)> {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let (socket, address) = acceptfrom_with(&self.socket, flags)?;
+        let peer = Peer::from(address);
+        Ok((Stream::new(socket, &peer), peer))
+    }
+
+    /// Asks for an event whenever a client arrives.
+    pub(crate) fn register(&self, registry: &Registry, token: Token) -> io::Result<()> {
+        registry.register(&mut SourceFd(&self.socket.as_raw_fd()), token, Interest::READABLE)
+    }
+}

@@ -1,0 +1,114 @@
+//! The log on stderr. Nobody waits for it: a thread of its own writes the lines, and when it cannot
+//! keep up, because of a full pipe or a paused terminal, lines are dropped and counted.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use anstream::{AutoStream, ColorChoice};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use env_logger::{Builder, Env, Target, WriteStyle};
+use log::{LevelFilter, warn};
+
+/// The most that is queued, in bytes: some ten thousand lines.
+const QUEUE_BYTES: usize = 1024 * 1024;
+
+/// How long the process waits at its end for the last lines to be written.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+
+enum Item {
+    Line(Vec<u8>),
+    Flush(Sender<()>),
+}
+
+/// What loggers and the writer share.
+#[derive(Default)]
+struct Queue {
+    bytes: AtomicUsize,
+    dropped: AtomicU64,
+}
+
+/// The end of the queue at which loggers put their lines.
+struct Logger {
+    items: Sender<Item>,
+    queue: Arc<Queue>,
+}
+
+impl Write for Logger {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        // Only this thread adds: env_logger holds a lock.
+        if self.queue.bytes.load(Ordering::Relaxed) + line.len() > QUEUE_BYTES {
+            self.queue.dropped.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.queue.bytes.fetch_add(line.len(), Ordering::Relaxed);
+            let _ = self.items.send(Item::Line(line.to_vec()));
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes what is left, when it is dropped.
+pub(crate) struct Log(Sender<Item>);
+
+impl Log {
+    /// Prints `line`, which is not a log line, after those before it.
+    pub(crate) fn print(&self, line: String) {
+        let _ = self.0.send(Item::Line(line.into_bytes()));
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        let (done, flushed) = bounded(1);
+        let _ = self.0.send(Item::Flush(done));
+        let _ = flushed.recv_timeout(FLUSH_TIMEOUT);
+    }
+}
+
+/// Starts to log from `level` on, unless `RUST_LOG` says otherwise, until the result is dropped.
+///
+/// # Errors
+///
+/// When there is no thread to be had.
+pub(crate) fn start(level: LevelFilter) -> io::Result<Log> {
+    // Bounded by its bytes.
+    let (items, lines) = unbounded();
+    let queue = Arc::new(Queue::default());
+    let logger = Logger { items: items.clone(), queue: Arc::clone(&queue) };
+    thread::Builder::new().name("log".to_owned()).spawn(move || write(&lines, &queue))?;
+
+    let style = match AutoStream::choice(&io::stderr()) {
+        ColorChoice::Never => WriteStyle::Never,
+        _ => WriteStyle::Always,
+    };
+    Builder::from_env(Env::default().default_filter_or(level.as_str()))
+        .format_target(false)
+        .write_style(style)
+        .target(Target::Pipe(Box::new(logger)))
+        .init();
+    Ok(Log(items))
+}
+
+fn write(items: &Receiver<Item>, queue: &Queue) {
+    for item in items {
+        match item {
+            Item::Line(line) => {
+                // Without stderr there is nobody to tell.
+                let _ = io::stderr().write_all(&line);
+                let left = |bytes: usize| Some(bytes.saturating_sub(line.len()));
+                let _ = queue.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
+            }
+            Item::Flush(done) => drop(done.send(())),
+        }
+        match queue.dropped.swap(0, Ordering::Relaxed) {
+            0 => {}
+            count => warn!("{count} log lines were dropped: stderr did not take them"),
+        }
+    }
+}

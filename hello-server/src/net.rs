@@ -1,0 +1,7 @@
+//! What several threads do with a socket.
+
+pub(crate) mod linger;
+pub(crate) mod packet_info;
+pub(crate) mod poll;
+pub(crate) mod stream;
+pub(crate) mod udp_drops;

@@ -1,0 +1,160 @@
+//! The pool as the acceptor sees it: a queue to each worker, and how many sessions each has.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::{io, mem};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use log::warn;
+use mio::{Poll, Waker};
+
+use crate::admission::Permit;
+use crate::failpoint;
+use crate::net::poll::WAKE;
+use crate::net::stream::{Peer, Stream};
+
+/// Queue length per worker. When it is full the acceptor blocks, and the listen backlog of the
+/// system absorbs the rest.
+const QUEUE_LEN: usize = 1024;
+
+/// How often a wake-up that has failed is tried again while the pool is closed.
+const CLOSE_TRIES: usize = 100;
+
+/// A client that was admitted.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) id: u64,
+    pub(crate) peer: Peer,
+    /// Released when the session is dropped.
+    pub(crate) _permit: Permit,
+}
+
+/// What a worker is sent: a stream to serve.
+pub(crate) type Job = (Stream, Client);
+
+/// What a worker and the pool share beside the queue.
+#[derive(Debug)]
+struct WorkerStatus {
+    /// Closing it takes back its event, so that the worker has a share in it.
+    waker: Waker,
+    /// The worker polls, or is about to, and has to be woken.
+    sleeping: AtomicBool,
+    /// Sessions sent to the worker that have not ended.
+    sessions: AtomicUsize,
+}
+
+/// The worker's end of its queue.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    pub(crate) jobs: Receiver<Job>,
+    status: Arc<WorkerStatus>,
+}
+
+impl Inbox {
+    /// Says that the worker is about to poll. What is sent from now on wakes it; whether anything
+    /// was sent before is the answer.
+    pub(crate) fn sleep(&self) -> bool {
+        self.status.sleeping.store(true, Ordering::SeqCst);
+        !self.jobs.is_empty()
+    }
+
+    pub(crate) fn awake(&self) {
+        self.status.sleeping.store(false, Ordering::SeqCst);
+    }
+
+    /// One session fewer.
+    pub(crate) fn ended(&self) {
+        self.status.sessions.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The pool's end of a worker's queue.
+#[derive(Debug)]
+struct WorkerHandle {
+    inbox: Sender<Job>,
+    status: Arc<WorkerStatus>,
+}
+
+/// All workers. When it is dropped the queues end, and with them the workers.
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    workers: Vec<WorkerHandle>,
+    /// A worker could not be woken.
+    retry: bool,
+}
+
+impl Pool {
+    /// A pool of workers with these polls, and the inbox of each.
+    pub(crate) fn new(polls: &[Poll]) -> io::Result<(Self, Vec<Inbox>)> {
+        let (mut workers, mut inboxes) = (Vec::new(), Vec::new());
+        for poll in polls {
+            let (inbox, jobs) = bounded(QUEUE_LEN);
+            let status = Arc::new(WorkerStatus {
+                waker: Waker::new(poll.registry(), WAKE)?,
+                sleeping: AtomicBool::new(false),
+                sessions: AtomicUsize::new(0),
+            });
+            workers.push(WorkerHandle { inbox, status: Arc::clone(&status) });
+            inboxes.push(Inbox { jobs, status });
+        }
+        Ok((Self { workers, retry: false }, inboxes))
+    }
+
+    /// Sends a stream to the worker with the fewest sessions, where it stays. Blocks while that
+    /// worker's queue is full. A worker that has failed drops it: then the server stops.
+    ///
+    /// No rule that looks at load does better: one that fills workers up before it uses the next
+    /// makes sessions wait while cores are idle, and moving them later costs more than it gains.
+    pub(crate) fn dispatch(&mut self, job: Job) {
+        let sessions = |worker: &&WorkerHandle| worker.status.sessions.load(Ordering::Relaxed);
+        let Some(worker) = self.workers.iter().min_by_key(sessions) else {
+            return;
+        };
+        worker.status.sessions.fetch_add(1, Ordering::Relaxed);
+        let _ = worker.inbox.send(job);
+        self.retry |= !worker.wake_if_sleeping();
+    }
+
+    /// Whether [`retry`](Self::retry) has something to do.
+    pub(crate) fn needs_retry(&self) -> bool {
+        self.retry
+    }
+
+    /// Wakes those that could not be woken when they were sent a stream.
+    pub(crate) fn retry(&mut self) {
+        if mem::take(&mut self.retry) {
+            let waiting = self.workers.iter().filter(|worker| !worker.inbox.is_empty());
+            self.retry = waiting.fold(false, |retry, worker| retry | !worker.wake_if_sleeping());
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        for WorkerHandle { inbox, status } in self.workers.drain(..) {
+            drop(inbox);
+            // A worker that cannot be woken at all is cut off when the grace is over.
+            let _ = (0..CLOSE_TRIES).any(|_| wake(&status.waker));
+        }
+    }
+}
+
+impl WorkerHandle {
+    /// False if it has to be tried again.
+    fn wake_if_sleeping(&self) -> bool {
+        let sleeping = self.status.sleeping.swap(false, Ordering::SeqCst);
+        let woken = !sleeping || wake(&self.status.waker);
+        if !woken {
+            self.status.sleeping.store(true, Ordering::SeqCst);
+        }
+        woken
+    }
+}
+
+fn wake(waker: &Waker) -> bool {
+    let result = failpoint::error("wake").and_then(|()| waker.wake());
+    if let Err(error) = &result {
+        warn!("cannot wake a worker, trying again: {error}");
+    }
+    result.is_ok()
+}
