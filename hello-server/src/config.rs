@@ -1,69 +1,108 @@
-//! What a server is to do.
+//! What a server is to do, typed and as options of a command line.
 
 use std::num::NonZero;
 use std::thread;
 use std::time::Duration;
 
-use hello_proto::{Address, DEFAULT_MAX_MESSAGE, Framing};
+use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
+use hello_proto::{Address, DEFAULT_MAX_MESSAGE, Framing, MAX_MESSAGE};
 
-/// The typed configuration of a server. By default it listens nowhere.
-#[derive(Clone, Debug)]
+/// More sessions than any machine has descriptors for.
+const MAX_SESSIONS: u64 = 1_000_000_000;
+
+/// The longest duration that an option takes: 365 days.
+const MAX_DURATION: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// The configuration of a server.
+#[derive(Clone, Debug, clap::Args)]
 pub struct Config {
-    /// Where to listen. A bare `HOST:PORT` means TCP and UDP.
+    /// Where to listen
+    #[arg(value_name = "ENDPOINT", default_value = "127.0.0.1:9999", hide_default_value = false)]
     pub addresses: Vec<Address>,
-    /// How messages are delimited on streams.
-    pub framing: Framing,
-    /// Threads in the pool, at least 1; see [`default_workers`].
-    pub workers: usize,
-    /// Loops at each UDP endpoint, at least 1.
-    pub udp_loops: usize,
-    /// The receive buffer of each UDP socket, in bytes; the system may grant less.
-    pub udp_buffer: usize,
-    /// The permissions of Unix sockets; `None` for what the umask leaves.
-    pub unix_mode: Option<u32>,
-    /// Sessions open at once; one more is told that the server is full.
-    pub max_sessions: usize,
-    /// Sessions open at once from one address, an IPv6 /64 counting as one; 0 for no limit.
-    pub max_sessions_per_address: usize,
-    /// The longest message, in bytes, from 1 to [`MAX_MESSAGE`](hello_proto::MAX_MESSAGE).
-    pub max_message: usize,
-    /// How long a session may go without a complete message, or without taking its replies; zero
-    /// for ever.
-    pub idle_timeout: Duration,
-    /// How long shutdown waits for clients to take their last replies.
-    pub grace: Duration,
-    /// How many connections the system holds until they are accepted: listen(2).
-    pub backlog: i32,
-}
 
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            addresses: Vec::new(),
-            framing: Framing::default(),
-            workers: default_workers(),
-            udp_loops: 1,
-            udp_buffer: Self::DEFAULT_UDP_BUFFER,
-            unix_mode: None,
-            max_sessions: 10_000,
-            max_sessions_per_address: 0,
-            max_message: DEFAULT_MAX_MESSAGE,
-            idle_timeout: Duration::from_secs(60),
-            grace: Duration::from_secs(5),
-            backlog: 1024,
-        }
-    }
+    /// Threads in the pool that serves all sessions [default: one less than the cores, at least 1;
+    /// the acceptor, the datagram loops and the kernel's network work need the rest]
+    #[arg(long, value_name = "N", value_parser = number(1, 1024))]
+    pub workers: Option<usize>,
+
+    /// Threads at each UDP endpoint: more than one if it needs more than a core
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = number(1, 1024))]
+    pub udp_loops: usize,
+
+    /// The receive buffer of each UDP socket; the system may grant less
+    #[arg(long, value_name = "BYTES", default_value_t = Config::DEFAULT_UDP_BUFFER, value_parser = number(1, i32::MAX as u64))]
+    pub udp_buffer: usize,
+
+    /// The permissions of Unix sockets, in octal, as 660; without it, what the umask leaves
+    #[arg(long, value_name = "MODE", value_parser = mode)]
+    pub unix_mode: Option<u32>,
+
+    /// Sessions open at once; a client beyond it is told that the server is full
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = number(1, MAX_SESSIONS))]
+    pub max_sessions: usize,
+
+    /// Sessions open at once from one address, an IPv6 /64 counting as one; 0 for no limit
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = number(0, MAX_SESSIONS))]
+    pub max_sessions_per_address: usize,
+
+    /// The longest message
+    #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_MESSAGE, value_parser = number(1, MAX_MESSAGE as u64))]
+    pub max_message: usize,
+
+    /// How messages are delimited on streams: by a line feed, by a big-endian u32 before each, or
+    /// not at all
+    #[arg(long, value_name = "FRAMING", default_value_t, value_parser = framing())]
+    pub framing: Framing,
+
+    /// End a session that has no complete message, or does not take its replies, for this time; 0
+    /// for never
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    pub idle_timeout: Duration,
+
+    /// How long shutdown waits for clients to take their last replies
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    pub grace: Duration,
+
+    /// How many connections the system holds until they are accepted
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(i32).range(1..))]
+    pub backlog: i32,
 }
 
 impl Config {
     /// 4 MiB hold a burst of about 5,000 small datagrams; the usual 208 KiB hold 256.
     pub const DEFAULT_UDP_BUFFER: usize = 4 * 1024 * 1024;
+
+    /// The size of the pool. A worker more than the default would only push the other threads aside.
+    pub(crate) fn workers(&self) -> usize {
+        let cores = || thread::available_parallelism().map_or(1, NonZero::get);
+        self.workers.unwrap_or_else(|| (cores() - 1).max(1))
+    }
 }
 
-/// One worker less than the cores, and at least 1: the acceptor, the datagram loops and the kernel's
-/// network work need a core as well, and a worker more than that only pushes them aside.
-#[must_use]
-pub fn default_workers() -> usize {
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    (cores - 1).max(1)
+fn number(min: u64, max: u64) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(min..=max)
+}
+
+fn framing() -> impl TypedValueParser<Value = Framing> {
+    PossibleValuesParser::new(Framing::ALL.map(Framing::name))
+        .try_map(|name| name.parse::<Framing>())
+}
+
+/// Reads a duration such as `500ms`, `5s` or `1m 30s`; `0` needs no unit.
+fn duration(text: &str) -> Result<Duration, String> {
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    let duration = humantime::parse_duration(text)
+        .map_err(|_| "expected a number with a unit, such as 500ms, 5s or 1m, or 0".to_owned())?;
+    if duration > MAX_DURATION {
+        return Err("expected at most 365 days".to_owned());
+    }
+    Ok(duration)
+}
+
+/// Reads permissions such as `660` or `0660`.
+fn mode(text: &str) -> Result<u32, String> {
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
+    mode.ok_or_else(|| "expected permissions in octal, from 0 to 777".to_owned())
 }

@@ -1,6 +1,5 @@
 //! Why a server does not run.
 
-use std::fmt;
 use std::io::{self, ErrorKind};
 
 use hello_proto::Endpoint;
@@ -35,32 +34,23 @@ pub enum Error {
 
 /// Why an endpoint cannot be served.
 #[derive(Debug, Error)]
-#[error("cannot listen on {endpoint}: {}", Reason { endpoint, source })]
+#[error("cannot listen on {endpoint}: {}", reason(endpoint, source))]
 pub struct BindError {
     pub(crate) endpoint: Endpoint,
     pub(crate) source: io::Error,
 }
 
 /// The system's words, and a hint where the user can act on it.
-struct Reason<'a> {
-    endpoint: &'a Endpoint,
-    source: &'a io::Error,
-}
-
-impl fmt::Display for Reason<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unix = matches!(self.endpoint, Endpoint::Unix(_) | Endpoint::Unixgram(_));
-        match self.source.kind() {
-            ErrorKind::AddrInUse if unix => f.write_str("another server is listening on this path"),
-            ErrorKind::AddrInUse => {
-                f.write_str("address already in use (port 0 picks a free port)")
-            }
-            ErrorKind::AlreadyExists => f.write_str("there is a file that is not a socket"),
-            ErrorKind::PermissionDenied if !unix => {
-                f.write_str("permission denied: ports below 1024 need CAP_NET_BIND_SERVICE")
-            }
-            ErrorKind::AddrNotAvailable => f.write_str("not an address of this machine"),
-            _ => self.source.fmt(f),
+fn reason(endpoint: &Endpoint, error: &io::Error) -> String {
+    let unix = matches!(endpoint, Endpoint::Unix(_) | Endpoint::Unixgram(_));
+    match error.kind() {
+        ErrorKind::AddrInUse if unix => "another server is listening on this path".to_owned(),
+        ErrorKind::AddrInUse => "address already in use (port 0 picks a free port)".to_owned(),
+        ErrorKind::AlreadyExists => "there is a file that is not a socket".to_owned(),
+        ErrorKind::AddrNotAvailable => "not an address of this machine".to_owned(),
+        ErrorKind::PermissionDenied if !unix => {
+            "permission denied: ports below 1024 need CAP_NET_BIND_SERVICE".to_owned()
         }
+        _ => error.to_string(),
     }
 }

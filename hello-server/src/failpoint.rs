@@ -2,49 +2,30 @@
 //! `fault-injection` has them. The environment variable `HELLO_FAULT` names one: `SITE` panics
 //! there, `SITE:ERRNO` fails there with that error, three times.
 
-#[cfg(feature = "fault-injection")]
-mod enabled {
-    use std::io;
-    use std::sync::LazyLock;
-    use std::sync::atomic::{AtomicU32, Ordering};
+use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-    static FAULT: LazyLock<String> =
-        LazyLock::new(|| std::env::var("HELLO_FAULT").unwrap_or_default());
-    static FAILURES_LEFT: AtomicU32 = AtomicU32::new(3);
+static FAILURES: AtomicU32 = AtomicU32::new(0);
 
-    /// Panics if this is the `site` to panic at.
-    pub(crate) fn hit(site: &str) {
-        assert!(*FAULT != site, "a fault was injected here");
-    }
+/// Panics if this is the `site` to panic at.
+#[inline(always)]
+pub(crate) fn hit(site: &str) {
+    assert!(fault().as_deref() != Some(site), "a fault was injected here");
+}
 
-    /// Fails if this is the `site` to fail at.
-    pub(crate) fn error(site: &str) -> io::Result<()> {
-        let errno = FAULT.split_once(':').filter(|(at, _)| *at == site);
-        let Some(Ok(errno)) = errno.map(|(_, errno)| errno.parse()) else {
-            return Ok(());
-        };
-        let take = |left: u32| left.checked_sub(1);
-        match FAILURES_LEFT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take) {
-            Ok(_) => Err(io::Error::from_raw_os_error(errno)),
-            Err(_) => Ok(()),
+/// Fails if this is the `site` to fail at.
+#[inline(always)]
+pub(crate) fn error(site: &str) -> io::Result<()> {
+    let errno = fault().and_then(|fault| fault.strip_prefix(site)?.strip_prefix(':')?.parse().ok());
+    match errno {
+        Some(errno) if FAILURES.fetch_add(1, Ordering::Relaxed) < 3 => {
+            Err(io::Error::from_raw_os_error(errno))
         }
+        _ => Ok(()),
     }
 }
 
-#[cfg(not(feature = "fault-injection"))]
-mod disabled {
-    use std::io;
-
-    #[inline(always)]
-    pub(crate) fn hit(_site: &str) {}
-
-    #[inline(always)]
-    pub(crate) fn error(_site: &str) -> io::Result<()> {
-        Ok(())
-    }
+#[inline(always)]
+fn fault() -> Option<String> {
+    cfg!(feature = "fault-injection").then(|| std::env::var("HELLO_FAULT").ok())?
 }
-
-#[cfg(not(feature = "fault-injection"))]
-pub(crate) use disabled::{error, hit};
-#[cfg(feature = "fault-injection")]
-pub(crate) use enabled::{error, hit};

@@ -1,7 +1,6 @@
 //! How many files the process may have open, and so how many sessions it can carry.
 
 use log::warn;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::accept::reject::MAX_LINGERING;
 
@@ -42,14 +41,9 @@ impl Capacity {
 }
 
 fn raise() -> usize {
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    // No limit at all is infinity.
-    let limit = |value: Option<u64>| value.map_or(usize::MAX, |value| value as usize);
-    if limit(current) < limit(maximum) {
-        match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
-            Ok(()) => return limit(maximum),
-            Err(error) => warn!("cannot raise the limit of open files: {error}"),
-        }
-    }
-    limit(current)
+    let limit = rlimit::increase_nofile_limit(u64::MAX).or_else(|error| {
+        warn!("cannot raise the limit of open files: {error}");
+        rlimit::Resource::NOFILE.get_soft()
+    });
+    limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
 }

@@ -30,7 +30,7 @@ mod stats;
 mod threads;
 mod worker;
 
-pub use config::{Config, default_workers};
+pub use config::Config;
 pub use error::{BindError, Error};
 pub use server::{Running, Server};
 pub use stats::{Counter, Stats};

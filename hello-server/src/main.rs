@@ -27,12 +27,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(Cli { config, log_level }: Cli) -> ExitCode {
-    let log = match log::start(log_level) {
+fn run(cli: Cli) -> ExitCode {
+    let log = match log::start(cli.log_level()) {
         Ok(log) => log,
         Err(error) => return report_error(&format!("cannot start: {error}"), ExitCode::FAILURE),
     };
-    match serve(config) {
+    match serve(cli.config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log.print(format!("{NAME}: {error}\n"));

@@ -44,7 +44,7 @@ impl Server {
     pub fn bind(config: Config) -> Result<Self, Error> {
         let sockets = |address| socket_count(address, config.udp_loops);
         let sockets = config.addresses.iter().map(sockets).sum();
-        let capacity = Capacity::raise(config.workers, sockets)
+        let capacity = Capacity::raise(config.workers(), sockets)
             .map_err(|TooLow { limit, needed }| Error::OpenFiles { limit, needed })?;
         let mut bound = Vec::new();
         for address in &config.addresses {
@@ -81,7 +81,7 @@ impl Running {
         let shared = Arc::new(Shared::new(&config));
         let mut threads = Threads::new();
 
-        let polls: Vec<_> = (0..config.workers).map(|_| Poll::new()).collect::<Result<_, _>>()?;
+        let polls: Vec<_> = (0..config.workers()).map(|_| Poll::new()).collect::<Result<_, _>>()?;
         let (pool, inboxes) = Pool::new(&polls)?;
         for (index, (poll, inbox)) in polls.into_iter().zip(inboxes).enumerate() {
             let worker = Worker::new(Arc::clone(&shared), inbox, poll)?;
@@ -107,7 +107,7 @@ impl Running {
         let waker = acceptor.waker();
         threads.spawn("acceptor".to_owned(), || acceptor.run())?;
 
-        info!("serving with {} workers and at most {max_sessions} sessions", config.workers);
+        info!("serving with {} workers and at most {max_sessions} sessions", config.workers());
         Ok(Self { config, endpoints, shared, threads, acceptor: waker, datagram_sockets })
     }
 

@@ -33,7 +33,7 @@ const MAX_NEW: usize = 64;
 /// Deadlines looked at in a turn, for the same reason.
 const MAX_EXPIRED: usize = 64;
 
-/// Fewer sessions than this need no memory given back.
+/// Places for this many sessions are not worth giving back.
 const SMALL: usize = 1024;
 
 /// A connection, whose it is, and when it is looked at next.
@@ -63,8 +63,6 @@ pub(crate) struct Worker {
     /// The sessions that have more to do in the next turn.
     ready: VecDeque<usize>,
     scratch: Scratch,
-    /// The number of sessions at which memory is given back.
-    shrink_at: usize,
     stats: Stats,
 }
 
@@ -87,7 +85,6 @@ impl Worker {
             deadlines: Deadlines::default(),
             ready: VecDeque::new(),
             scratch,
-            shrink_at: 0,
             stats: Stats::default(),
         })
     }
@@ -131,6 +128,7 @@ impl Worker {
             }
         }
         self.expire();
+        self.shrink();
         Ok(self.drain_inbox())
     }
 
@@ -180,7 +178,6 @@ impl Worker {
     }
 
     fn open(&mut self, stream: Stream, client: Client) {
-        let is_full = self.sessions.len() == self.sessions.capacity();
         let place = self.sessions.vacant_entry();
         let key = place.key();
         let session = ServerSession::new(self.shared.framing, self.shared.max_message);
@@ -190,9 +187,6 @@ impl Worker {
         match Connection::open(stream, client.id, Token(key), session, &mut self.scratch) {
             Ok(connection) => {
                 place.insert(Session { client, connection, scheduled: Time::NEVER, ready: false });
-                if is_full {
-                    self.shrink_at = self.sessions.capacity() / 4;
-                }
                 self.apply(key, Status::Open);
             }
             Err(error) => {
@@ -228,8 +222,6 @@ impl Worker {
                     self.ready.retain(|ready| *ready != key);
                 }
                 self.close(&session, cause);
-                drop(session);
-                self.shrink();
             }
         }
     }
@@ -254,13 +246,23 @@ impl Worker {
         );
     }
 
-    /// Gives back what a crowd took. No session moves, so the one in the last place bounds how much;
-    /// each try is a pass over all places, so the next one comes at half as many sessions.
+    /// Gives back what a crowd took, once it is four times what is left: sessions move to the front,
+    /// each with a new token.
     fn shrink(&mut self) {
-        if self.sessions.len() < self.shrink_at && self.sessions.capacity() > SMALL {
-            self.sessions.shrink_to_fit();
-            self.shrink_at = self.sessions.len() / 2;
+        let capacity = self.sessions.capacity();
+        if capacity <= SMALL || self.sessions.len() > capacity / 4 {
+            return;
         }
+        self.sessions.compact(|session, from, to| {
+            let moved = session.connection.set_token(Token(to), &self.scratch).is_ok();
+            if moved {
+                self.deadlines.remove(session.scheduled, from);
+                self.deadlines.insert(session.scheduled, to);
+            }
+            moved
+        });
+        let ready = self.sessions.iter().filter(|(_, session)| session.ready);
+        self.ready = ready.map(|(key, _)| key).collect();
     }
 
     /// Ends every session, those still in the inbox included, and waits until the clients have taken

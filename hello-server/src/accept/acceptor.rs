@@ -24,7 +24,7 @@ use crate::worker::pool::{Client, Pool};
 /// Clients taken from one listener before the others have their turn.
 const MAX_ACCEPTS: usize = 256;
 
-/// How soon something that failed is tried again: waking a worker, or accepting during a stop.
+/// How soon accepting is tried again during a stop.
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A listener, and whether clients may be waiting at it.
@@ -99,7 +99,6 @@ impl Acceptor {
             for slot in 0..self.listeners.len() {
                 self.accept(slot);
             }
-            self.pool.retry();
         }
         self.stop(&mut events)
     }
@@ -108,8 +107,7 @@ impl Acceptor {
     fn timeout(&mut self) -> Option<Duration> {
         let accept = self.listeners.iter().any(|slot| slot.readable);
         let accept = accept.then(|| self.backoff.remaining());
-        let wake = self.pool.needs_retry().then_some(RETRY_INTERVAL);
-        accept.into_iter().chain(wake).chain(self.rejections.expire()).min()
+        accept.into_iter().chain(self.rejections.expire()).min()
     }
 
     fn poll_once(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {

@@ -101,6 +101,13 @@ impl Connection {
         Ok(connection)
     }
 
+    /// Registers the stream with another token.
+    pub(crate) fn set_token(&mut self, token: Token, scratch: &Scratch) -> io::Result<()> {
+        self.token = token;
+        let blocked = self.pending.as_ref().is_some_and(|pending| !pending.output.is_empty());
+        self.watch(if blocked { Interest::WRITABLE } else { INPUT }, scratch)
+    }
+
     pub(crate) fn stream(&self) -> &Stream {
         &self.stream
     }

@@ -52,7 +52,9 @@ pub(crate) struct Deadlines(BTreeSet<(Time, u32)>);
 
 impl Deadlines {
     pub(crate) fn insert(&mut self, at: Time, key: usize) {
-        self.0.insert((at, compact(key)));
+        if at != Time::NEVER {
+            self.0.insert((at, compact(key)));
+        }
     }
 
     pub(crate) fn remove(&mut self, at: Time, key: usize) {

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::{io, mem};
+use std::time::Duration;
+use std::{io, thread};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use log::warn;
@@ -17,8 +18,8 @@ use crate::net::stream::{Peer, Stream};
 /// system absorbs the rest.
 const QUEUE_LEN: usize = 1024;
 
-/// How often a wake-up that has failed is tried again while the pool is closed.
-const CLOSE_TRIES: usize = 100;
+/// How soon a wake-up that has failed is tried again.
+const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 
 /// A client that was admitted.
 #[derive(Debug)]
@@ -79,8 +80,6 @@ struct WorkerHandle {
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     workers: Vec<WorkerHandle>,
-    /// A worker could not be woken.
-    retry: bool,
 }
 
 impl Pool {
@@ -97,7 +96,7 @@ impl Pool {
             workers.push(WorkerHandle { inbox, status: Arc::clone(&status) });
             inboxes.push(Inbox { jobs, status });
         }
-        Ok((Self { workers, retry: false }, inboxes))
+        Ok((Self { workers }, inboxes))
     }
 
     /// Sends a stream to the worker with the fewest sessions, where it stays. Blocks while that
@@ -105,26 +104,15 @@ impl Pool {
     ///
     /// No rule that looks at load does better: one that fills workers up before it uses the next
     /// makes sessions wait while cores are idle, and moving them later costs more than it gains.
-    pub(crate) fn dispatch(&mut self, job: Job) {
+    pub(crate) fn dispatch(&self, job: Job) {
         let sessions = |worker: &&WorkerHandle| worker.status.sessions.load(Ordering::Relaxed);
         let Some(worker) = self.workers.iter().min_by_key(sessions) else {
             return;
         };
         worker.status.sessions.fetch_add(1, Ordering::Relaxed);
         let _ = worker.inbox.send(job);
-        self.retry |= !worker.wake_if_sleeping();
-    }
-
-    /// Whether [`retry`](Self::retry) has something to do.
-    pub(crate) fn needs_retry(&self) -> bool {
-        self.retry
-    }
-
-    /// Wakes those that could not be woken when they were sent a stream.
-    pub(crate) fn retry(&mut self) {
-        if mem::take(&mut self.retry) {
-            let waiting = self.workers.iter().filter(|worker| !worker.inbox.is_empty());
-            self.retry = waiting.fold(false, |retry, worker| retry | !worker.wake_if_sleeping());
+        if worker.status.sleeping.swap(false, Ordering::SeqCst) {
+            worker.status.wake();
         }
     }
 }
@@ -133,28 +121,17 @@ impl Drop for Pool {
     fn drop(&mut self) {
         for WorkerHandle { inbox, status } in self.workers.drain(..) {
             drop(inbox);
-            // A worker that cannot be woken at all is cut off when the grace is over.
-            let _ = (0..CLOSE_TRIES).any(|_| wake(&status.waker));
+            status.wake();
         }
     }
 }
 
-impl WorkerHandle {
-    /// False if it has to be tried again.
-    fn wake_if_sleeping(&self) -> bool {
-        let sleeping = self.status.sleeping.swap(false, Ordering::SeqCst);
-        let woken = !sleeping || wake(&self.status.waker);
-        if !woken {
-            self.status.sleeping.store(true, Ordering::SeqCst);
+impl WorkerStatus {
+    /// Wakes the worker. A wake-up that fails is tried again, so that no session is stranded.
+    fn wake(&self) {
+        while let Err(error) = failpoint::error("wake").and_then(|()| self.waker.wake()) {
+            warn!("cannot wake a worker, trying again: {error}");
+            thread::sleep(RETRY_INTERVAL);
         }
-        woken
     }
-}
-
-fn wake(waker: &Waker) -> bool {
-    let result = failpoint::error("wake").and_then(|()| waker.wake());
-    if let Err(error) = &result {
-        warn!("cannot wake a worker, trying again: {error}");
-    }
-    result.is_ok()
 }
