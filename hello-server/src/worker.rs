@@ -115,9 +115,6 @@ impl Worker {
         self.inbox.awake();
         self.scratch.now = self.clock.now();
         for event in events.iter().filter(|event| event.token() != WAKE) {
-            if self.shared.grace_remaining().is_zero() {
-                break;
-            }
             let until_empty = event.is_read_closed() || event.is_priority();
             self.on_ready(event.token().0, until_empty);
         }
@@ -134,7 +131,9 @@ impl Worker {
 
     #[inline]
     fn on_ready(&mut self, key: usize, until_empty: bool) {
-        if let Some(session) = self.sessions.get_mut(key) {
+        if let Some(session) = self.sessions.get_mut(key)
+            && !self.shared.grace_remaining().is_zero()
+        {
             let status = session.connection.on_ready(until_empty, &mut self.scratch);
             self.apply(key, status);
         }

@@ -103,9 +103,11 @@ impl Connection {
 
     /// Registers the stream with another token.
     pub(crate) fn set_token(&mut self, token: Token, scratch: &Scratch) -> io::Result<()> {
-        self.token = token;
         let blocked = self.pending.as_ref().is_some_and(|pending| !pending.output.is_empty());
-        self.watch(if blocked { Interest::WRITABLE } else { INPUT }, scratch)
+        let interest = if blocked { Interest::WRITABLE } else { INPUT };
+        self.stream.reregister(&scratch.registry, token, interest)?;
+        self.token = token;
+        Ok(())
     }
 
     pub(crate) fn stream(&self) -> &Stream {
