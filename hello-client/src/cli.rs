@@ -1,35 +1,77 @@
-//! From the words of a command line to a [`Config`], or to the one line that says what is wrong
-//! with them.
-
-mod args;
-mod measure;
-mod measure_args;
+//! The command line: its help, and what clap makes of it.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
-use std::path::Path;
-use std::time::Duration;
 
-use clap::Parser;
-use hello_proto::{Endpoint, prompt};
-use log::LevelFilter;
+use clap::{Parser, Subcommand};
 
-use crate::config::{Command, Config, Family, Say, Source, Target};
-use crate::failure::Failure;
-use args::{Args, CommandArgs, OutputArgs, SayArgs, ServerArgs};
+use crate::error::Error;
+use crate::load::validate_size;
+use crate::options::{BenchOptions, OutputOptions, PingOptions, SHORT_HELP, SayOptions, Target};
 
-/// How long connecting may take, and each reply, unless it is said.
-const TIMEOUT: Duration = Duration::from_secs(5);
+const EXAMPLES: &str = "\
+Examples:
+  hello-client                            Michael, Tracy and Sarah to 127.0.0.1:9999
+  hello-client -s udp://[::1]:9999 Bob    does a datagram get there and back?
+  hello-client -s db1:9999 --wait 60s hi  wait for a server that is starting
+  hello-client -s unix:///run/hello.sock  a Unix socket
+  hello-client -f names.txt --json        a script, told to another program
+  hello-client -f -                       type a line, see the reply
+  hello-client -- say                     a message with the name of a command
+  hello-client ping                       round trips, one a second
+  hello-client bench --connections 64     how much, and how fast?
 
-/// Why there is nothing to do.
+Exit codes:
+  0  every reply came, and was right
+  1  a reply was wrong, missing or late, or the server ended the session with an error
+  2  the command line or the script asks for what cannot be done
+  3  the server could not be reached";
+
+/// Says hello to a server over TCP, UDP or a Unix socket, and checks every reply
+///
+/// Says each MESSAGE to a hello server, waits for its reply, and checks it byte for
+/// byte. What the server says is printed on standard output, one reply a line;
+/// everything else goes to standard error. Without a command, `say` is meant.
+#[derive(Debug, Parser)]
+#[command(
+    verbatim_doc_comment,
+    name = "hello-client",
+    version,
+    override_usage = "hello-client [OPTIONS] [MESSAGE]...\n       \
+                      hello-client [OPTIONS] <COMMAND> ...",
+    after_help = SHORT_HELP,
+    after_long_help = EXAMPLES,
+    disable_help_subcommand = true,
+    args_override_self = true
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    say: SayOptions,
+    #[command(flatten)]
+    pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// One scripted session: the same as no command
+    #[command(after_help = SHORT_HELP, after_long_help = EXAMPLES)]
+    Say(SayOptions),
+    Bench(BenchOptions),
+    Ping(PingOptions),
+}
+
+/// Why there is nothing to run.
 #[derive(Debug)]
-pub(crate) enum Stop {
+pub(crate) enum Exit {
     /// The help or the version was asked for, and printed.
-    Told,
+    Help,
     /// The command line is wrong.
     Usage {
         /// What is wrong with it.
-        failure: Failure,
+        error: Error,
         /// Whether it asks for JSON all the same.
         json: bool,
     },
@@ -39,109 +81,56 @@ pub(crate) enum Stop {
 ///
 /// # Errors
 ///
-/// [`Stop`], if there is nothing to do.
-pub(crate) fn parse(words: Vec<OsString>) -> Result<Config, Stop> {
+/// [`Exit`], if there is nothing to run.
+pub(crate) fn parse(words: Vec<OsString>) -> Result<(Command, Target, OutputOptions), Exit> {
     let json = words.iter().skip(1).take_while(|word| *word != "--").any(|word| word == "--json");
-    let usage = |message| Stop::Usage { failure: Failure::usage(message), json };
-    match Args::try_parse_from(words) {
-        Ok(args) => config(args).map_err(usage),
-        Err(error) if error.use_stderr() => Err(usage(prompt::one_line(&error.to_string()))),
+    let usage = |message| Exit::Usage { error: Error::usage(message), json };
+    match Cli::try_parse_from(words) {
+        Ok(cli) => cli.validate().map_err(usage),
+        Err(error) if error.use_stderr() => Err(usage(one_line(&error))),
         Err(help) => {
-            // Who closed standard output does not want the help.
+            // Ignore a closed stdout.
             let _ = help.print();
-            Err(Stop::Told)
+            Err(Exit::Help)
         }
     }
 }
 
-fn config(args: Args) -> Result<Config, String> {
-    let Args { command, say, server, output } = args;
-    if command.is_some() && (!say.message.is_empty() || say.file.is_some()) {
-        return Err("a command comes before its messages and its --file, expected 'say' first, \
-                    or -- before the messages"
-            .to_owned());
-    }
-    let log = log_level(&output);
-    let json = output.json;
-    let command = match command.unwrap_or(CommandArgs::Say(say)) {
-        CommandArgs::Say(say) => {
-            let target = target(server, |_| TIMEOUT)?;
-            Command::Say(Say { target, source: source(say), json })
+impl Cli {
+    /// Checks what clap cannot, and returns what is to be done.
+    fn validate(self) -> Result<(Command, Target, OutputOptions), String> {
+        let Self { command, say, mut target, output } = self;
+        if command.is_some() && (!say.message.is_empty() || say.file.is_some()) {
+            return Err("a command comes before its messages and its --file; put 'say' first, or \
+                        -- before the messages"
+                .to_owned());
         }
-        CommandArgs::Bench(args) => {
-            let target = target(server, measure::timeout)?;
-            Command::Bench(measure::bench(args, target, &output)?)
+        let command = command.unwrap_or(Command::Say(say));
+        target.validate()?;
+        match &command {
+            Command::Say(_) => {}
+            Command::Bench(bench) => {
+                target = target.for_measurement();
+                bench.validate(&target)?;
+                validate_size(bench.size, &target)?;
+            }
+            Command::Ping(ping) => {
+                target = target.for_measurement();
+                validate_size(ping.size, &target)?;
+            }
         }
-        CommandArgs::Ping(args) => {
-            let target = target(server, measure::timeout)?;
-            Command::Ping(measure::ping(args, target, &output)?)
-        }
-    };
-    Ok(Config { command, log })
-}
-
-fn source(say: SayArgs) -> Source {
-    match say.file {
-        Some(file) if file == Path::new("-") => Source::Stdin,
-        Some(file) => Source::File(file),
-        None if say.message.is_empty() => {
-            Source::Arguments(["Michael", "Tracy", "Sarah"].map(Vec::from).into())
-        }
-        None => Source::Arguments(say.message.into_iter().map(OsStringExt::into_vec).collect()),
+        Ok((command, target, output))
     }
 }
 
-/// Where `timeout` is not given, it follows from the endpoint.
-fn target(args: ServerArgs, timeout: impl FnOnce(&Endpoint) -> Duration) -> Result<Target, String> {
-    let family = match (args.ipv4, args.ipv6) {
-        (true, _) => Family::V4,
-        (_, true) => Family::V6,
-        _ => Family::Any,
-    };
-    let option = if args.ipv4 { "-4" } else { "-6" };
-    if let Endpoint::Unix(_) | Endpoint::Unixgram(_) = args.server {
-        let option = match (family, args.bind) {
-            (Family::Any, None) => None,
-            (Family::Any, Some(_)) => Some("--bind"),
-            _ => Some(option),
-        };
-        if let Some(option) = option {
-            return Err(format!(
-                "{option} cannot be used with --server '{}', expected a tcp or udp endpoint",
-                args.server
-            ));
-        }
-    }
-    let family = match args.bind {
-        Some(bind) if !family.admits(bind) => {
-            return Err(format!(
-                "{option} cannot be used with --bind '{}', expected one family",
-                bind.ip()
-            ));
-        }
-        Some(bind) => Family::of(bind),
-        None => family,
-    };
-    Ok(Target {
-        timeout: args.timeout.unwrap_or_else(|| timeout(&args.server)),
-        endpoint: args.server,
-        wait: args.wait,
-        family,
-        bind: args.bind,
-        framing: args.framing,
-        limit: args.max_message,
-    })
-}
-
-fn log_level(args: &OutputArgs) -> LevelFilter {
-    match (args.quiet, args.verbose) {
-        (0, 0) => LevelFilter::Warn,
-        (0, 1) => LevelFilter::Info,
-        (0, 2) => LevelFilter::Debug,
-        (0, _) => LevelFilter::Trace,
-        (1, _) => LevelFilter::Error,
-        _ => LevelFilter::Off,
-    }
+/// What clap has to say in one line, without the usage.
+fn one_line(error: &clap::Error) -> String {
+    let rendered = error.render().to_string();
+    let lines = rendered.trim_start_matches("error: ").lines().map(str::trim);
+    let message = lines.take_while(|line| {
+        !line.starts_with("Usage:") && !line.starts_with("For more information")
+    });
+    message.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]

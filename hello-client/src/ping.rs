@@ -1,100 +1,133 @@
 //! Round trips one by one.
 
-mod journal;
-mod record;
-mod summary;
-
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use crate::config::Ping;
-use crate::drive::{self, DatagramLane, Plan, Route, Share, StreamLane, reach};
-use crate::ending::{conclude, write_json};
-use crate::failure::{Failure, Kind};
-use crate::measure::{Pace, Problem, Tally, Tape};
-use crate::verdict::verdict;
-use journal::Journal;
-use record::Record;
+use crate::error::{Error, ErrorKind};
+use crate::load::{self, Batch, ConnectionError, Event, Observer, Partition, Plan, Rate, Stats};
+use crate::net::{Route, locate};
+use crate::options::{OutputOptions, PingOptions, Target};
+use crate::report::{self, json, text};
+use crate::units::{plural, time};
 
-/// Pings, and reports on `out`; `stop` says how it is told to end.
+/// Pings, and reports on `out`; `stop` is called when it begins, and returns what ends it.
 pub(crate) fn run(
-    config: &Ping,
+    options: &PingOptions,
+    target: &Target,
+    output: &OutputOptions,
     mut out: impl Write,
     stop: impl FnOnce() -> io::Result<Arc<AtomicBool>>,
 ) -> ExitCode {
-    // What is on standard output under --json is the object alone.
-    let measured = if config.json {
-        measure(config, io::stderr(), stop)
+    // Under --json the object is alone on standard output.
+    let measured = if output.json {
+        measure(options, target, io::stderr(), stop)
     } else {
-        measure(config, &mut out, stop)
+        measure(options, target, &mut out, stop)
     };
-    let (tally, outcome) = match measured {
-        Ok(tally) => {
-            let outcome = verdict(&tally, &config.target);
-            (tally, outcome)
+    let (stats, outcome) = match measured {
+        Ok(stats) => {
+            let outcome = stats.evaluate(target);
+            (stats, outcome)
         }
-        Err(failure) => {
-            let mut tally = Tally::new(Instant::now());
-            tally.problems.count(&Problem::Connect(failure.kind), 1);
-            (tally, Err(failure))
+        Err(error) => {
+            let mut stats = Stats::new(Instant::now());
+            stats.connection_errors.count(&ConnectionError::Connect(error.kind), 1);
+            (stats, Err(error))
         }
     };
-    let reported = if config.json {
-        write_json(&Record::new(config, &tally, &outcome), out)
+    let reported = if output.json {
+        json::write(&json::PingReport::new(options, target, &stats, &outcome), out)
     } else {
-        summary::write(config, &tally, out)
+        text::write_ping(target, &stats, out).map_err(|error| Error::output(&error))
     };
-    let reported = reported.map_err(|error| Failure::output(&error));
-    conclude(Some(&config.target.endpoint.to_string()), outcome.and(reported))
+    report::finish(Some(&target.endpoint.to_string()), outcome.and(reported))
 }
 
 fn measure(
-    config: &Ping,
+    options: &PingOptions,
+    target: &Target,
     mut lines: impl Write,
     stop: impl FnOnce() -> io::Result<Arc<AtomicBool>>,
-) -> Result<Tally, Failure> {
-    let route = match reach(&config.target) {
-        Err(failure) if failure.kind == Kind::Unresolved => return Err(failure),
-        // It may come later.
-        Err(_) => Route::to_all(&config.target)?,
+) -> Result<Stats, Error> {
+    let route = match locate(target) {
+        Err(error) if error.kind == ErrorKind::Unresolved => return Err(error),
+        // The server may come later.
+        Err(_) => Route::unverified(target)?,
         Ok(route) => route,
     };
-    let failed = |error: io::Error| {
-        let message = format!("{error}, expected signals, a poll and a timer of the system");
-        Failure::unreached(Kind::Unreachable, message)
-    };
+    let failed = |error: io::Error| Error::unreached(ErrorKind::Unreachable, error.to_string());
     let stop = stop().map_err(failed)?;
-    journal::write_heading(config, &mut lines).map_err(|error| Failure::output(&error))?;
-    let plan = Arc::new(plan(config, route.addresses));
-    let journal = Journal::new(config.size, Tally::new(plan.start), lines, Arc::clone(&stop));
-    let share = Share { index: 0, of: 1 };
-    let ended = if config.target.is_datagram() {
-        drive::run::<DatagramLane, _>(plan, share, route.first, journal, &stop)
-    } else {
-        drive::run::<StreamLane, _>(plan, share, route.first, journal, &stop)
+    let (size, interval) = (plural(options.size as u64, "byte"), options.interval);
+    writeln!(lines, "PING {}: {size} every {interval:?}", target.endpoint)
+        .and_then(|()| lines.flush())
+        .map_err(|error| Error::output(&error))?;
+    let plan = Plan {
+        window: u64::MAX,
+        rate: Some(Rate { period: options.interval, messages: 1 }),
+        drop_late: true,
+        messages: options.count,
+        ..Plan::new(target.clone(), route.addresses, options.size)
     };
-    ended.map(Journal::into_tally).map_err(failed)
+    let stats = Stats::new(plan.start);
+    let printer = LinePrinter { size: options.size, stats, lines, stop: Arc::clone(&stop) };
+    let partition = Partition { index: 0, count: 1 };
+    let printer = load::run(Arc::new(plan), partition, route.preconnected, printer, &stop);
+    printer.map(|printer| printer.stats).map_err(failed)
 }
 
-fn plan(config: &Ping, addresses: Vec<socket2::SockAddr>) -> Plan {
-    let start = Instant::now();
-    Plan {
-        target: config.target.clone(),
-        addresses,
-        tape: Arc::new(Tape::new(config.target.framing, config.size, 1)),
-        size: config.size,
-        connections: 1,
-        window: u64::MAX,
-        pace: Some(Pace { period: config.interval, messages: 1 }),
-        is_punctual: true,
-        start,
-        warm_until: start,
-        end: None,
-        messages: config.count,
+/// Counts, and writes a line for each message.
+#[derive(Debug)]
+struct LinePrinter<W> {
+    size: usize,
+    stats: Stats,
+    lines: W,
+    /// Set when `lines` cannot be written any more.
+    stop: Arc<AtomicBool>,
+}
+
+impl<W: Write> LinePrinter<W> {
+    fn print_each(&mut self, batch: Batch, what: impl Display) {
+        for number in batch.first..batch.first + batch.count {
+            self.print(format_args!("seq={} {what}", number + 1));
+        }
     }
+
+    fn print(&mut self, line: impl Display) {
+        if writeln!(self.lines, "{line}").and_then(|()| self.lines.flush()).is_err() {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl<W: Write> Observer for LinePrinter<W> {
+    fn on_event(&mut self, event: Event<'_>, now: Instant) {
+        let size = self.size;
+        let rtt = |batch: &Batch| time(micros(now.saturating_duration_since(batch.since)));
+        match &event {
+            Event::Answered(batch) => {
+                self.print_each(*batch, format_args!("bytes={size} rtt={}", rtt(batch)));
+            }
+            Event::Lost(batch, why) => self.print_each(*batch, format_args!("lost: {why}")),
+            Event::Late(batch) => {
+                self.print_each(*batch, format_args!("late: bytes={size} rtt={}", rtt(batch)));
+            }
+            Event::Wrong(Some(batch), wrong) => {
+                self.print_each(*batch, format_args!("wrong: {wrong}"));
+            }
+            Event::Wrong(None, wrong) => self.print(format_args!("wrong: {wrong}")),
+            Event::Duplicated => self.print("a reply came twice"),
+            Event::Reordered(_) | Event::Reached | Event::Failed(_) => {}
+        }
+        self.stats.on_event(event, now);
+    }
+}
+
+fn micros(duration: Duration) -> f64 {
+    duration.as_nanos() as f64 / 1e3
 }
 
 #[cfg(test)]

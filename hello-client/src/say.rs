@@ -1,32 +1,122 @@
 //! One scripted session: says the messages, and checks what the server says.
 
 mod datagram;
+mod script;
 mod stream;
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use crate::config::Say;
-use crate::failure::Failure;
-use crate::report::Report;
-use crate::script::Script;
+use hello_proto::{Endpoint, WELCOME, greeting};
+
+use crate::error::Error;
+use crate::net::Connection;
+use crate::options::{OutputOptions, SayOptions, Target};
+use crate::report::{self, json};
+use script::Script;
 
 /// Runs a session and reports it on `out`.
-pub(crate) fn run(config: &Say, out: impl Write) -> ExitCode {
-    let mut report = Report::new(Some(&config.target.endpoint), config.json, out);
-    let outcome = session(config, &mut report);
-    report.finish(outcome)
+pub(crate) fn run(
+    options: &SayOptions,
+    target: &Target,
+    output: &OutputOptions,
+    out: impl Write,
+) -> ExitCode {
+    let mut transcript = Transcript::new(Some(&target.endpoint), output.json, out);
+    let outcome = session(options, target, &mut transcript);
+    transcript.finish(outcome)
 }
 
-fn session(config: &Say, report: &mut Report<impl Write>) -> Result<(), Failure> {
-    let target = &config.target;
-    let mut script = Script::open(&config.source, target)?;
+fn session(
+    options: &SayOptions,
+    target: &Target,
+    transcript: &mut Transcript<impl Write>,
+) -> Result<(), Error> {
+    let mut script = Script::open(&options.source(), target)?;
     if target.is_datagram() {
-        datagram::run(target, &mut script, report)
+        datagram::run(target, &mut script, transcript)
     } else {
-        stream::run(target, &mut script, report)
+        stream::run(target, &mut script, transcript)
     }
 }
 
-#[cfg(test)]
-mod tests;
+/// What the server says, on `out`: replies as they come, or at the end one JSON object.
+#[derive(Debug)]
+pub(crate) struct Transcript<W> {
+    out: W,
+    report: json::SayReport,
+    json: bool,
+}
+
+impl<W: Write> Transcript<W> {
+    /// The transcript of a run with `endpoint`, if it is known.
+    pub(crate) fn new(endpoint: Option<&Endpoint>, json: bool, out: W) -> Self {
+        Self { out, report: json::SayReport::new(endpoint), json }
+    }
+
+    /// The server is at the other end of `connection`.
+    fn connected(&mut self, connection: &Connection) {
+        self.report.local_address.clone_from(&connection.local);
+        self.report.peer_address = Some(connection.peer.clone());
+    }
+
+    /// The welcome came, or something else.
+    ///
+    /// # Errors
+    ///
+    /// `outcome`, or standard output cannot be written.
+    fn welcomed(&mut self, outcome: Result<(), Error>) -> Result<(), Error> {
+        let reply = reply(&outcome, || WELCOME.to_vec());
+        self.print(reply.as_deref())?;
+        self.report.welcomed(reply.as_deref());
+        outcome
+    }
+
+    /// `message` was sent, and after `round_trip` its greeting came, or something else.
+    ///
+    /// # Errors
+    ///
+    /// `outcome`, or standard output cannot be written.
+    fn replied(
+        &mut self,
+        message: &[u8],
+        outcome: Result<(), Error>,
+        round_trip: Duration,
+    ) -> Result<(), Error> {
+        let reply = reply(&outcome, || greeting(message));
+        self.print(reply.as_deref())?;
+        if self.json {
+            self.report.replied(message, reply.as_deref(), round_trip);
+        }
+        outcome
+    }
+
+    /// The server closed after `exit`, or said something.
+    ///
+    /// # Errors
+    ///
+    /// `outcome`, or standard output cannot be written.
+    fn exited(&mut self, outcome: Result<(), Error>) -> Result<(), Error> {
+        self.print(outcome.as_ref().err().and_then(|error| error.reply.as_deref()))?;
+        outcome
+    }
+
+    /// Ends the transcript, and says in the exit code how the run ended.
+    pub(crate) fn finish(mut self, outcome: Result<(), Error>) -> ExitCode {
+        self.report.status = (&outcome).into();
+        let written = if self.json { json::write(&self.report, &mut self.out) } else { Ok(()) };
+        report::finish(self.report.endpoint.as_deref(), outcome.and(written))
+    }
+
+    fn print(&mut self, reply: Option<&[u8]>) -> Result<(), Error> {
+        let Some(reply) = reply.filter(|_| !self.json) else { return Ok(()) };
+        let written = self.out.write_all(reply).and_then(|()| self.out.write_all(b"\n"));
+        written.and_then(|()| self.out.flush()).map_err(|error| Error::output(&error))
+    }
+}
+
+/// What the server said: the right reply, or what came instead of it, if anything.
+fn reply(outcome: &Result<(), Error>, right: impl FnOnce() -> Vec<u8>) -> Option<Vec<u8>> {
+    outcome.as_ref().map_or_else(|error| error.reply.clone(), |()| Some(right()))
+}

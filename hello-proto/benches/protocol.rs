@@ -5,7 +5,9 @@
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use hello_proto::{Datagram, Decoder, Framing, ServerSession};
+use hello_proto::{
+    ClientSession, DatagramBuffer, Decoder, Framing, ServerSession, WELCOME, greeting,
+};
 
 const SIZES: [usize; 3] = [16, 256, 1024];
 const BATCH: usize = 64;
@@ -18,7 +20,7 @@ fn main() {
 fn batch(framing: Framing, size: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..BATCH {
-        framing.encode([&vec![b'm'; size]], &mut bytes);
+        framing.encode(&vec![b'm'; size], &mut bytes);
     }
     bytes
 }
@@ -80,9 +82,30 @@ fn answer(bencher: Bencher<'_, '_>, size: usize, piece: usize) {
     });
 }
 
+/// Sending a message and checking its reply: all that a client does between two system calls.
+#[divan::bench(args = SIZES)]
+fn check_replies(bencher: Bencher<'_, '_>, size: usize) {
+    let message = vec![b'm'; size];
+    let (mut out, mut replies) = (Vec::new(), Vec::new());
+    Framing::Line.encode(WELCOME, &mut replies);
+    let mut session = ClientSession::new(Framing::Line, 1024);
+    assert_eq!(session.receive(&mut &*replies), Ok(1));
+    replies.clear();
+    for _ in 0..BATCH {
+        Framing::Line.encode(&greeting(&message), &mut replies);
+    }
+    bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
+        out.clear();
+        for _ in 0..BATCH {
+            session.send(black_box(&message), &mut out).expect("it can be sent");
+        }
+        assert_eq!(session.receive(&mut black_box(&*replies)), Ok(BATCH));
+    });
+}
+
 #[divan::bench(args = SIZES)]
 fn greet_datagrams(bencher: Bencher<'_, '_>, size: usize) {
-    let mut datagram = Datagram::new(1024);
+    let mut datagram = DatagramBuffer::new(1024);
     bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
         for _ in 0..BATCH {
             black_box(datagram.greeting(black_box(size)));

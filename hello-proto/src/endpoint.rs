@@ -34,32 +34,32 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// What a person may write for an endpoint: one with a scheme, or a bare `HOST:PORT`, which means
-/// TCP and UDP to a server and TCP to a client.
+/// An endpoint as given on a command line: one with a scheme, or a bare `HOST:PORT`, for which the
+/// program chooses the sockets.
 ///
 /// ```
-/// use hello_proto::{Address, Endpoint, HostPort};
+/// use hello_proto::{EndpointSpec, Endpoint, HostPort};
 ///
-/// let address: Address = "[::1]:9999".parse().unwrap();
-/// assert_eq!(address, Address::Bare(HostPort { host: "::1".to_owned(), port: 9999 }));
+/// let spec: EndpointSpec = "[::1]:9999".parse().unwrap();
+/// assert_eq!(spec, EndpointSpec::HostPort(HostPort { host: "::1".to_owned(), port: 9999 }));
 ///
-/// let address: Address = "unix:///run/hello.sock".parse().unwrap();
-/// assert_eq!(address, Address::Endpoint(Endpoint::Unix("/run/hello.sock".into())));
+/// let spec: EndpointSpec = "unix:///run/hello.sock".parse().unwrap();
+/// assert_eq!(spec, EndpointSpec::Endpoint(Endpoint::Unix("/run/hello.sock".into())));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Address {
+pub enum EndpointSpec {
     /// `HOST:PORT`
-    Bare(HostPort),
+    HostPort(HostPort),
     /// With a scheme.
     Endpoint(Endpoint),
 }
 
-impl FromStr for Address {
+impl FromStr for EndpointSpec {
     type Err = EndpointError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let Some((scheme, rest)) = text.split_once("://") else {
-            return text.parse().map(Self::Bare);
+            return text.parse().map(Self::HostPort);
         };
         Ok(Self::Endpoint(match scheme.to_ascii_lowercase().as_str() {
             "tcp" => Endpoint::Tcp(rest.parse()?),
@@ -71,10 +71,10 @@ impl FromStr for Address {
     }
 }
 
-impl fmt::Display for Address {
+impl fmt::Display for EndpointSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Bare(address) => address.fmt(f),
+            Self::HostPort(address) => address.fmt(f),
             Self::Endpoint(endpoint) => endpoint.fmt(f),
         }
     }
@@ -93,36 +93,34 @@ impl FromStr for HostPort {
     type Err = EndpointError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let bracketed = text.strip_prefix('[');
-        let (host, port) = match bracketed {
-            Some(rest) => match rest.split_once(']') {
-                Some((host, "")) if is_ipv6(host) => return Err(EndpointError::MissingPort),
-                Some((host, rest)) => {
-                    (host, rest.strip_prefix(':').ok_or(EndpointError::MissingPort)?)
-                }
-                None => return Err(EndpointError::BadIpv6Host(text.to_owned())),
-            },
-            None if is_ipv6(text) => return Err(EndpointError::BadIpv6Host(text.to_owned())),
-            None => text.rsplit_once(':').ok_or(EndpointError::MissingPort)?,
+        let ipv6 = |host: &str| EndpointError::InvalidIpv6Host(host.to_owned());
+        let (host, port) = if let Some(rest) = text.strip_prefix('[') {
+            let (host, rest) = rest.split_once(']').ok_or_else(|| ipv6(text))?;
+            if !is_ipv6(host) {
+                return Err(ipv6(host));
+            }
+            (host, rest.strip_prefix(':').ok_or(EndpointError::MissingPort)?)
+        } else {
+            let (host, port) = text.rsplit_once(':').ok_or(EndpointError::MissingPort)?;
+            if host.is_empty() {
+                return Err(EndpointError::MissingHost);
+            }
+            if host.contains(':') {
+                return Err(ipv6(text));
+            }
+            if !host.chars().all(is_hostname_char) {
+                return Err(EndpointError::InvalidHost(host.to_owned()));
+            }
+            (host, port)
         };
-        if host.is_empty() {
-            return Err(EndpointError::MissingHost);
-        }
-        if (bracketed.is_some() && !is_ipv6(host)) || (bracketed.is_none() && host.contains(':')) {
-            return Err(EndpointError::BadIpv6Host(host.to_owned()));
-        }
-        if bracketed.is_none() && !host.chars().all(is_of_a_name) {
-            return Err(EndpointError::BadHost(host.to_owned()));
-        }
         if port.is_empty() {
             return Err(EndpointError::MissingPort);
         }
         let digits = port.bytes().all(|byte| byte.is_ascii_digit());
-        let port = match port.parse() {
-            Ok(number) if digits => number,
-            _ => return Err(EndpointError::BadPort(port.to_owned())),
-        };
-        Ok(Self { host: host.to_owned(), port })
+        match port.parse() {
+            Ok(port) if digits => Ok(Self { host: host.to_owned(), port }),
+            _ => Err(EndpointError::InvalidPort(port.to_owned())),
+        }
     }
 }
 
@@ -139,12 +137,12 @@ impl fmt::Display for HostPort {
 /// An IPv6 address, with or without the zone of a link-local one (RFC 4007), as in `fe80::1%eth0`.
 fn is_ipv6(host: &str) -> bool {
     let (address, zone) = host.split_once('%').unwrap_or((host, "zone"));
-    address.parse::<Ipv6Addr>().is_ok() && !zone.is_empty() && zone.chars().all(is_of_a_name)
+    address.parse::<Ipv6Addr>().is_ok() && !zone.is_empty() && zone.chars().all(is_hostname_char)
 }
 
 /// Letters of any script, since names may be internationalized, and what RFC 1123 and common
 /// practice add.
-fn is_of_a_name(c: char) -> bool {
+fn is_hostname_char(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '-' | '.' | '_')
 }
 
@@ -164,7 +162,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn error(text: &str) -> String {
-        text.parse::<Address>().unwrap_err().to_string()
+        text.parse::<EndpointSpec>().unwrap_err().to_string()
     }
 
     #[test]
@@ -179,34 +177,44 @@ mod tests {
             "unix:///run/hello.sock",
             "unixgram:///run/hello.sock",
         ] {
-            assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<EndpointSpec>().unwrap().to_string(), text);
         }
-        assert_eq!("TCP://a:1".parse::<Address>().unwrap().to_string(), "tcp://a:1");
+        assert_eq!("TCP://a:1".parse::<EndpointSpec>().unwrap().to_string(), "tcp://a:1");
     }
 
     #[test]
-    fn what_is_wrong_with_an_endpoint_is_said_with_what_was_expected() {
+    fn the_errors_say_what_is_wrong_with_an_endpoint() {
+        let port = "the port is missing, as in HOST:PORT".to_owned();
+        let invalid_port =
+            |port| format!("invalid port '{port}': must be a number from 0 to 65535");
+        let ipv6 = |host| format!("'{host}' is not an IPv6 address in brackets, as in [::1]:9999");
+        let host = |host| format!("'{host}' is not a host name or address, as in localhost:9999");
         for (text, expected) in [
-            ("http://a:1", "unknown scheme 'http', expected tcp, udp, unix or unixgram"),
-            ("localhost", "the port is missing, expected HOST:PORT"),
-            ("localhost:", "the port is missing, expected HOST:PORT"),
-            ("tcp://[::1]", "the port is missing, expected HOST:PORT"),
-            ("a:65536", "port '65536' is out of range, expected a number from 0 to 65535"),
-            ("a:+1", "port '+1' is out of range, expected a number from 0 to 65535"),
-            ("a:x", "port 'x' is out of range, expected a number from 0 to 65535"),
-            (":1", "the host is missing, expected HOST:PORT (all addresses: 0.0.0.0 or [::])"),
-            ("a b:1", "'a b' is not a host, expected a name or an address, as in localhost:9999"),
+            ("http://a:1", "unknown scheme 'http', expected tcp, udp, unix or unixgram".to_owned()),
+            ("localhost", port.clone()),
+            ("localhost:", port.clone()),
+            ("tcp://[::1]", port.clone()),
+            ("[::1]:", port.clone()),
+            ("[::1]80", port),
+            ("a:65536", invalid_port("65536")),
+            ("a:+1", invalid_port("+1")),
+            ("[::1]:x", invalid_port("x")),
             (
-                "::1:80",
-                "'::1:80' is not a host, expected an IPv6 address in brackets, as in [::1]:9999",
+                ":1",
+                "the host is missing, as in HOST:PORT (all addresses: 0.0.0.0 or [::])".to_owned(),
             ),
-            (
-                "[1.2.3.4]:80",
-                "'1.2.3.4' is not a host, expected an IPv6 address in brackets, as in [::1]:9999",
-            ),
+            ("a b:1", host("a b")),
+            ("a\x1b:1", host("a\\u{1b}")),
+            ("::1:80", ipv6("::1:80")),
+            ("::1", ipv6("::1")),
+            ("[::1:80", ipv6("[::1:80")),
+            ("[1.2.3.4]:80", ipv6("1.2.3.4")),
+            ("[fe80::1%]:80", ipv6("fe80::1%")),
+            ("[fe80::1%a b]:80", ipv6("fe80::1%a b")),
+            ("[]:80", ipv6("")),
             (
                 "unix://run/x",
-                "path 'run/x' is not absolute, expected three slashes, as in unix:///run/hello.sock",
+                "path 'run/x' is not absolute, as in unix:///run/hello.sock".to_owned(),
             ),
         ] {
             assert_eq!(error(text), expected, "{text}");
@@ -216,24 +224,24 @@ mod tests {
     #[test]
     fn a_socket_path_at_the_limit_is_taken_and_one_byte_over_it_is_not() {
         let path = format!("/{}", "x".repeat(MAX_UNIX_PATH - 1));
-        assert!(format!("unix://{path}").parse::<Address>().is_ok());
+        assert!(format!("unix://{path}").parse::<EndpointSpec>().is_ok());
         assert_eq!(
             error(&format!("unix://{path}x")),
-            "the path is 108 bytes long, expected at most 107 (sockaddr_un)"
+            "the path is 108 bytes long, at most 107 fit (sockaddr_un)"
         );
     }
 
     proptest! {
         #[test]
         fn what_parses_is_written_so_that_it_parses_to_the_same(text in "(tcp://|unix://)?[\\[a:/.0-9%\\]]{0,12}") {
-            if let Ok(address) = text.parse::<Address>() {
-                prop_assert_eq!(address.to_string().parse(), Ok(address));
+            if let Ok(spec) = text.parse::<EndpointSpec>() {
+                prop_assert_eq!(spec.to_string().parse(), Ok(spec));
             }
         }
 
         #[test]
         fn no_text_panics(text: String) {
-            let _ = text.parse::<Address>();
+            let _ = text.parse::<EndpointSpec>();
         }
     }
 }

@@ -1,30 +1,27 @@
 //! Everything that can be wrong with what a person or a peer gave us.
 
-use std::error::Error;
-use std::fmt;
+use thiserror::Error;
 
-use crate::MAX_UNIX_PATH;
 use crate::greeting::ERROR;
+use crate::{Framing, MAX_UNIX_PATH};
 
-/// A message was longer than the limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooLong {
-    /// The limit, in bytes.
-    pub limit: usize,
+/// Why the bytes of a stream cannot be cut into messages. Displayed as a predicate, for a subject
+/// such as "message" or "reply".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum DecodeError {
+    /// A message is over the limit.
+    #[error("longer than {limit} bytes")]
+    TooLong {
+        /// The limit, in bytes.
+        limit: usize,
+    },
 }
 
-impl fmt::Display for TooLong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "message longer than {} bytes", self.limit)
-    }
-}
-
-impl Error for TooLong {}
-
-/// Why a message cannot be said so that the server gets, and answers, just that message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unsayable {
+/// Why a message cannot be sent so that the server receives, and answers, just that message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum MessageError {
     /// It is longer than the limit.
+    #[error("it is {length} bytes long, at most {limit} are allowed")]
     TooLong {
         /// Its length, in bytes.
         length: usize,
@@ -32,169 +29,175 @@ pub enum Unsayable {
         limit: usize,
     },
     /// `line`: it contains LF, which would end it early.
+    #[error("it contains a line feed, which ends a message in line framing")]
     LineFeed,
     /// `line`: it ends in CR, which is dropped before LF.
-    TrailingReturn,
+    #[error("it ends in a carriage return, which line framing drops")]
+    TrailingCarriageReturn,
     /// `raw`: it is empty, and so nothing at all would be sent.
+    #[error("it is empty, so raw framing would send nothing")]
     Empty,
     /// It is `exit`, which ends a session instead of being answered.
+    #[error("it is 'exit', which ends the session")]
     Exit,
+    /// The session has ended, or `exit` was sent.
+    #[error("the session has ended")]
+    SessionClosed,
 }
-
-impl fmt::Display for Unsayable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong { length, limit } => {
-                write!(f, "it is {length} bytes long, expected at most {limit} (--max-message)")
-            }
-            Self::LineFeed => f.write_str(
-                "it contains a line feed, which ends a message under --framing line; \
-                 expected a message without one, or --framing length",
-            ),
-            Self::TrailingReturn => f.write_str(
-                "it ends in a carriage return, which --framing line drops; \
-                 expected a message without it, or --framing length",
-            ),
-            Self::Empty => f.write_str(
-                "it is empty, so --framing raw would send nothing; expected at least one byte",
-            ),
-            Self::Exit => f.write_str(
-                "it is 'exit', which ends the session; expected it last or not at all, \
-                 since the client sends it itself",
-            ),
-        }
-    }
-}
-
-impl Error for Unsayable {}
 
 /// What is wrong with the text of an endpoint.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum EndpointError {
-    /// `scheme://` is none that we know.
+    /// `scheme://` is unknown.
+    #[error("unknown scheme '{}', expected tcp, udp, unix or unixgram", .0.escape_debug())]
     UnknownScheme(String),
     /// There is no `:PORT`.
+    #[error("the port is missing, as in HOST:PORT")]
     MissingPort,
-    /// The part behind the last colon is no number from 0 to 65535.
-    BadPort(String),
+    /// The part behind the last colon is not a number from 0 to 65535.
+    #[error("invalid port '{}': must be a number from 0 to 65535", .0.escape_debug())]
+    InvalidPort(String),
     /// There is nothing before `:PORT`.
+    #[error("the host is missing, as in HOST:PORT (all addresses: 0.0.0.0 or [::])")]
     MissingHost,
     /// An IPv6 host without brackets, or brackets around something else.
-    BadIpv6Host(String),
-    /// The host contains a character that no name or address has.
-    BadHost(String),
+    #[error("'{}' is not an IPv6 address in brackets, as in [::1]:9999", .0.escape_debug())]
+    InvalidIpv6Host(String),
+    /// The host contains a character that does not occur in names or addresses.
+    #[error("'{}' is not a host name or address, as in localhost:9999", .0.escape_debug())]
+    InvalidHost(String),
     /// The path of a Unix socket does not begin with `/`.
+    #[error("path '{}' is not absolute, as in unix:///run/hello.sock", .0.escape_debug())]
     RelativePath(String),
     /// The path of a Unix socket does not fit `sockaddr_un`.
+    #[error("the path is {0} bytes long, at most {MAX_UNIX_PATH} fit (sockaddr_un)")]
     PathTooLong(usize),
 }
 
-impl fmt::Display for EndpointError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::UnknownScheme(scheme) => write!(
-                f,
-                "unknown scheme '{}', expected tcp, udp, unix or unixgram",
-                scheme.escape_debug()
-            ),
-            Self::MissingPort => f.write_str("the port is missing, expected HOST:PORT"),
-            Self::BadPort(port) => write!(
-                f,
-                "port '{}' is out of range, expected a number from 0 to 65535",
-                port.escape_debug()
-            ),
-            Self::MissingHost => f.write_str(
-                "the host is missing, expected HOST:PORT (all addresses: 0.0.0.0 or [::])",
-            ),
-            Self::BadIpv6Host(host) => write!(
-                f,
-                "'{}' is not a host, expected an IPv6 address in brackets, as in [::1]:9999",
-                host.escape_debug()
-            ),
-            Self::BadHost(host) => write!(
-                f,
-                "'{}' is not a host, expected a name or an address, as in localhost:9999",
-                host.escape_debug()
-            ),
-            Self::RelativePath(path) => write!(
-                f,
-                "path '{}' is not absolute, expected three slashes, as in unix:///run/hello.sock",
-                path.escape_debug()
-            ),
-            Self::PathTooLong(length) => write!(
-                f,
-                "the path is {length} bytes long, expected at most {MAX_UNIX_PATH} (sockaddr_un)"
-            ),
-        }
-    }
-}
+/// The text is not the name of a [`Framing`].
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("unknown framing, expected one of {}", Framing::ALL.map(Framing::name).join(", "))]
+pub struct ParseFramingError(pub(crate) ());
 
-impl Error for EndpointError {}
-
-/// The server did not say what the protocol has it say at this point. Shown with bytes escaped.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unexpected {
+/// The server did not say what the protocol has it say at this point. Displayed with bytes
+/// escaped.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ReplyError {
     /// The server ended the session with an error, for this reason.
-    Error(Vec<u8>),
+    #[error("the server ended the session: {}", .0.escape_ascii())]
+    Server(Vec<u8>),
     /// It said something else than it should have.
-    Reply {
+    #[error("the server said \"{}\", expected {}", .reply.escape_ascii(), quoted(.expected))]
+    Mismatch {
         /// What it said.
-        said: Vec<u8>,
-        /// What it should have said; nothing if it should have closed.
+        reply: Vec<u8>,
+        /// What it should have said; `None` if no reply was pending.
         expected: Option<Vec<u8>>,
     },
-    /// It said more than any reply holds.
-    TooLong {
-        /// The longest reply that was read, in bytes.
-        limit: usize,
-    },
-    /// It closed while this was still to come.
+    /// It said something that is not a reply in this framing.
+    #[error("the server sent a reply {0}")]
+    Decode(#[from] DecodeError),
+    /// It closed the stream before the session was over.
+    #[error("the server closed the session {}", place(.expected))]
     Closed {
-        /// The next thing that it should have said; nothing if it was cut inside a reply that
-        /// nobody asked for.
+        /// The next reply that was pending; `None` if it closed inside a reply that nobody had
+        /// asked for.
         expected: Option<Vec<u8>>,
     },
 }
 
-impl Unexpected {
-    /// What the server said instead, as it said it; nothing if it did not finish a reply.
+impl ReplyError {
+    /// What the server said instead, as it said it; `None` if it did not complete a reply.
     #[must_use]
-    pub fn into_said(self) -> Option<Vec<u8>> {
+    pub fn into_reply(self) -> Option<Vec<u8>> {
         match self {
-            Self::Error(reason) => Some([ERROR, &reason].concat()),
-            Self::Reply { said, .. } => Some(said),
-            Self::TooLong { .. } | Self::Closed { .. } => None,
+            Self::Server(reason) => Some([ERROR, &reason].concat()),
+            Self::Mismatch { reply, .. } => Some(reply),
+            Self::Decode(_) | Self::Closed { .. } => None,
         }
     }
 }
 
-impl fmt::Display for Unexpected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Error(reason) => {
-                write!(f, "the server ended the session: {}", reason.escape_ascii())
-            }
-            Self::Reply { said, expected: Some(expected) } => write!(
-                f,
-                "the server said \"{}\", expected \"{}\"",
-                said.escape_ascii(),
-                expected.escape_ascii()
-            ),
-            Self::Reply { said, expected: None } => {
-                write!(f, "the server said \"{}\", expected nothing more", said.escape_ascii())
-            }
-            Self::TooLong { limit } => write!(
-                f,
-                "the server said more than {limit} bytes without an end, expected a reply"
-            ),
-            Self::Closed { expected: Some(expected) } => {
-                write!(f, "the server closed the session, expected \"{}\"", expected.escape_ascii())
-            }
-            Self::Closed { expected: None } => {
-                f.write_str("the server closed the session inside a reply")
-            }
-        }
+fn quoted(expected: &Option<Vec<u8>>) -> String {
+    match expected {
+        Some(reply) => format!("\"{}\"", reply.escape_ascii()),
+        None => "nothing more".to_owned(),
     }
 }
 
-impl Error for Unexpected {}
+fn place(expected: &Option<Vec<u8>>) -> String {
+    match expected {
+        Some(reply) => format!("before it said \"{}\"", reply.escape_ascii()),
+        None => "inside a reply".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_errors_of_messages_say_what_is_wrong_with_them() {
+        for (error, text) in [
+            (
+                MessageError::TooLong { length: 5, limit: 4 },
+                "it is 5 bytes long, at most 4 are allowed",
+            ),
+            (
+                MessageError::LineFeed,
+                "it contains a line feed, which ends a message in line framing",
+            ),
+            (
+                MessageError::TrailingCarriageReturn,
+                "it ends in a carriage return, which line framing drops",
+            ),
+            (MessageError::Empty, "it is empty, so raw framing would send nothing"),
+            (MessageError::Exit, "it is 'exit', which ends the session"),
+            (MessageError::SessionClosed, "the session has ended"),
+        ] {
+            assert_eq!(error.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn the_errors_of_replies_quote_what_came_and_what_should_have() {
+        let bytes = |text: &[u8]| text.to_vec();
+        let mismatch = |expected| ReplyError::Mismatch { reply: bytes(b"no\x1b"), expected };
+        for (error, text, reply) in [
+            (
+                ReplyError::Server(bytes(b"full\n")),
+                r"the server ended the session: full\n",
+                Some(bytes(b"Error: full\n")),
+            ),
+            (
+                mismatch(Some(bytes(b"yes"))),
+                r#"the server said "no\x1b", expected "yes""#,
+                Some(bytes(b"no\x1b")),
+            ),
+            (
+                mismatch(None),
+                r#"the server said "no\x1b", expected nothing more"#,
+                Some(bytes(b"no\x1b")),
+            ),
+            (
+                ReplyError::Decode(DecodeError::TooLong { limit: 9 }),
+                "the server sent a reply longer than 9 bytes",
+                None,
+            ),
+            (
+                ReplyError::Closed { expected: Some(bytes(b"yes")) },
+                r#"the server closed the session before it said "yes""#,
+                None,
+            ),
+            (
+                ReplyError::Closed { expected: None },
+                "the server closed the session inside a reply",
+                None,
+            ),
+        ] {
+            assert_eq!(error.to_string(), text);
+            assert_eq!(error.into_reply(), reply, "{text}");
+        }
+    }
+}

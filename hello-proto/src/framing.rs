@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use memchr::memchr;
 
-use crate::{TooLong, Unsayable};
+use crate::session::is_exit;
+use crate::{DecodeError, MessageError, ParseFramingError};
 
 const LF: u8 = b'\n';
 const CR: u8 = b'\r';
@@ -13,7 +14,7 @@ const CR: u8 = b'\r';
 /// The bytes of the length before a message under [`Framing::Length`].
 const HEADER: usize = size_of::<u32>();
 
-/// How messages are told apart on a stream.
+/// How messages are delimited on a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Framing {
     /// A message ends in LF, and one CR before that LF is dropped. For `nc`, `telnet` and people.
@@ -30,7 +31,7 @@ impl Framing {
     /// All framings.
     pub const ALL: [Self; 3] = [Self::Line, Self::Length, Self::Raw];
 
-    /// Its name on the command line.
+    /// Its name, as [`FromStr`] reads it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -40,36 +41,63 @@ impl Framing {
         }
     }
 
+    /// Whether a receiver can see where a message ends. Under [`Framing::Raw`] it cannot, so two
+    /// messages must not be in flight at once.
+    #[must_use]
+    pub const fn is_delimited(self) -> bool {
+        match self {
+            Self::Line | Self::Length => true,
+            Self::Raw => false,
+        }
+    }
+
+    /// Appends `message` to `out`, with its delimiter.
+    ///
+    /// # Panics
+    ///
+    /// If `message` is longer than a `u32` can say.
+    #[inline]
+    pub fn encode(self, message: &[u8], out: &mut Vec<u8>) {
+        self.encode_parts([message], out);
+    }
+
     /// Appends one message, made of `parts`, to `out`.
     #[inline]
-    pub fn encode<const N: usize>(self, parts: [&[u8]; N], out: &mut Vec<u8>) {
+    pub(crate) fn encode_parts<const N: usize>(self, parts: [&[u8]; N], out: &mut Vec<u8>) {
         let length: usize = parts.iter().map(|part| part.len()).sum();
         out.reserve(length + HEADER);
-        if self == Self::Length {
-            let length = u32::try_from(length).expect("a message is at most MAX_MESSAGE bytes");
-            out.extend_from_slice(&length.to_be_bytes());
+        match self {
+            Self::Length => {
+                let length = u32::try_from(length).expect("messages are shorter than 4 GiB");
+                out.extend_from_slice(&length.to_be_bytes());
+            }
+            Self::Line | Self::Raw => {}
         }
         for part in parts {
             out.extend_from_slice(part);
         }
-        if self == Self::Line {
-            out.push(LF);
+        match self {
+            Self::Line => out.push(LF),
+            Self::Length | Self::Raw => {}
         }
     }
 
-    /// Whether this framing carries `message` to a peer with this `limit` unchanged.
+    /// Checks that a server with this framing and `limit` answers `message` as it is.
     ///
     /// # Errors
     ///
-    /// [`Unsayable`] says why not.
-    pub fn check(self, message: &[u8], limit: usize) -> Result<(), Unsayable> {
+    /// [`MessageError`] says why not.
+    pub fn check(self, message: &[u8], limit: usize) -> Result<(), MessageError> {
         if message.len() > limit {
-            return Err(Unsayable::TooLong { length: message.len(), limit });
+            return Err(MessageError::TooLong { length: message.len(), limit });
+        }
+        if is_exit(message) {
+            return Err(MessageError::Exit);
         }
         match self {
-            Self::Line if memchr(LF, message).is_some() => Err(Unsayable::LineFeed),
-            Self::Line if message.last() == Some(&CR) => Err(Unsayable::TrailingReturn),
-            Self::Raw if message.is_empty() => Err(Unsayable::Empty),
+            Self::Line if memchr(LF, message).is_some() => Err(MessageError::LineFeed),
+            Self::Line if message.last() == Some(&CR) => Err(MessageError::TrailingCarriageReturn),
+            Self::Raw if message.is_empty() => Err(MessageError::Empty),
             Self::Line | Self::Length | Self::Raw => Ok(()),
         }
     }
@@ -82,13 +110,11 @@ impl fmt::Display for Framing {
 }
 
 impl FromStr for Framing {
-    type Err = String;
+    type Err = ParseFramingError;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|framing| framing.name() == name).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name);
-            format!("expected one of {}", names.join(", "))
-        })
+        let framing = Self::ALL.into_iter().find(|framing| framing.name() == name);
+        framing.ok_or(ParseFramingError(()))
     }
 }
 
@@ -96,14 +122,24 @@ impl FromStr for Framing {
 ///
 /// It keeps bytes only while a message is incomplete, never more than the limit and a few for the
 /// framing; what it keeps has been searched and is not searched again. A message that lies in one
-/// piece of input is lent from there, not copied.
+/// piece of input is returned as a slice of it, not copied.
+///
+/// ```
+/// use hello_proto::{Decoder, Framing};
+///
+/// let mut decoder = Decoder::new(Framing::Line, 1024);
+/// let mut input = &b"Michael\nTra"[..];
+/// assert_eq!(decoder.decode(&mut input), Ok(Some(&b"Michael"[..])));
+/// assert_eq!(decoder.decode(&mut input), Ok(None));
+/// assert_eq!(decoder.decode(&mut &b"cy\n"[..]), Ok(Some(&b"Tracy"[..])));
+/// ```
 #[derive(Debug)]
 pub struct Decoder {
     partial: Vec<u8>,
     limit: u32,
     framing: Framing,
-    /// `partial` is a whole message, and was lent out by the last call.
-    lent: bool,
+    /// `partial` is a whole message that the last call returned.
+    returned: bool,
 }
 
 impl Decoder {
@@ -111,7 +147,7 @@ impl Decoder {
     #[must_use]
     pub fn new(framing: Framing, limit: usize) -> Self {
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-        Self { partial: Vec::new(), limit, framing, lent: false }
+        Self { partial: Vec::new(), limit, framing, returned: false }
     }
 
     /// The framing that it decodes.
@@ -120,25 +156,22 @@ impl Decoder {
         self.framing
     }
 
-    /// The longest message that it takes, in bytes.
-    #[must_use]
-    pub fn limit(&self) -> usize {
-        self.limit as usize
-    }
-
-    /// Takes the next message from the front of `input`, or keeps all of `input` if there is none
-    /// yet.
+    /// Returns the next message and advances `input` past it, as `Read for &[u8]` does. Without a
+    /// complete message all of `input` is consumed, and kept for the next call.
+    ///
+    /// The message is a slice of the input or, if it arrived in pieces, of the decoder: it lives as
+    /// long as both (`'message`), and `input` outlives it.
     ///
     /// # Errors
     ///
-    /// [`TooLong`] as soon as that is certain. There is no way to go on after it.
+    /// [`DecodeError`] as soon as no more bytes could make it valid. The decoder is then unusable.
     #[inline]
-    pub fn decode<'m, 'i: 'm>(
-        &'m mut self,
-        input: &mut &'i [u8],
-    ) -> Result<Option<&'m [u8]>, TooLong> {
-        if self.lent {
-            self.lent = false;
+    pub fn decode<'message, 'input: 'message>(
+        &'message mut self,
+        input: &mut &'input [u8],
+    ) -> Result<Option<&'message [u8]>, DecodeError> {
+        if self.returned {
+            self.returned = false;
             self.partial = Vec::new();
         }
         match self.framing {
@@ -148,51 +181,19 @@ impl Decoder {
         }
     }
 
-    /// Like [`decode`](Self::decode), for a reply that should be `expected`. It differs under
-    /// [`Framing::Raw`] alone, where only the expected length tells whether more is to come.
+    /// The end of the stream. Under [`Framing::Line`] a last line without LF is a message; a part
+    /// of a frame is not.
     ///
     /// # Errors
     ///
-    /// [`TooLong`], as from [`decode`](Self::decode).
-    pub fn decode_reply<'m, 'i: 'm>(
-        &'m mut self,
-        input: &mut &'i [u8],
-        expected: &[u8],
-    ) -> Result<Option<&'m [u8]>, TooLong> {
-        if self.framing != Framing::Raw {
-            return self.decode(input);
-        }
-        if std::mem::take(&mut self.lent) {
-            self.partial.clear();
-        }
-        while let Some((&byte, rest)) = input.split_first() {
-            if expected.get(self.partial.len()) != Some(&byte) {
-                self.partial.extend_from_slice(std::mem::take(input));
-                self.lent = true;
-                return Ok(Some(&self.partial));
-            }
-            self.partial.push(byte);
-            *input = rest;
-            if self.partial.len() == expected.len() {
-                self.lent = true;
-                return Ok(Some(&self.partial));
-            }
-        }
-        Ok(None)
-    }
-
-    /// What the end of the stream makes of the bytes kept: under [`Framing::Line`] a last line
-    /// without LF is a message; a part of a frame is none.
-    ///
-    /// # Errors
-    ///
-    /// [`TooLong`] if that last line is over the limit: its CR was not before LF, and is data.
-    pub fn finish(&mut self) -> Result<Option<&[u8]>, TooLong> {
-        let kept = !self.partial.is_empty() && !self.lent;
-        self.lent = true;
+    /// [`DecodeError::TooLong`] if that last line is over the limit: its CR was not before LF, and
+    /// is data.
+    pub fn finish(&mut self) -> Result<Option<&[u8]>, DecodeError> {
+        let kept = self.is_inside_message();
+        self.returned = true;
         match self.framing {
             Framing::Line if kept => {
-                self.within_limit(self.partial.len()).map(|()| Some(&*self.partial))
+                self.check_len(self.partial.len()).map(|()| Some(&*self.partial))
             }
             Framing::Line | Framing::Length | Framing::Raw => Ok(None),
         }
@@ -201,20 +202,20 @@ impl Decoder {
     /// Whether bytes of an incomplete message are kept.
     #[must_use]
     pub fn is_inside_message(&self) -> bool {
-        !self.lent && !self.partial.is_empty()
+        !self.returned && !self.partial.is_empty()
     }
 
     #[inline]
-    fn decode_line<'m, 'i: 'm>(
-        &'m mut self,
-        input: &mut &'i [u8],
-    ) -> Result<Option<&'m [u8]>, TooLong> {
+    fn decode_line<'message, 'input: 'message>(
+        &'message mut self,
+        input: &mut &'input [u8],
+    ) -> Result<Option<&'message [u8]>, DecodeError> {
         let Some(end) = memchr(LF, input) else {
             let tail = std::mem::take(input);
-            // A last CR may turn out to stand before LF, and then it does not count.
+            // A CR at the very end may turn out to stand before LF, and then it does not count.
             if let Some(last) = tail.last() {
                 let cr = usize::from(*last == CR);
-                self.within_limit(self.partial.len() + tail.len() - cr)?;
+                self.check_len(self.partial.len() + tail.len() - cr)?;
                 self.partial.extend_from_slice(tail);
             }
             return Ok(None);
@@ -223,51 +224,51 @@ impl Decoder {
         *input = rest;
         if self.partial.is_empty() {
             let message = head.strip_suffix(&[CR]).unwrap_or(head);
-            return self.within_limit(message.len()).map(|()| Some(message));
+            return self.check_len(message.len()).map(|()| Some(message));
         }
-        self.within_limit((self.partial.len() + head.len()).saturating_sub(1))?;
+        self.check_len((self.partial.len() + head.len()).saturating_sub(1))?;
         self.partial.extend_from_slice(head);
         if self.partial.last() == Some(&CR) {
             self.partial.pop();
         }
-        self.lent = true;
-        self.within_limit(self.partial.len()).map(|()| Some(&*self.partial))
+        self.returned = true;
+        self.check_len(self.partial.len()).map(|()| Some(&*self.partial))
     }
 
     #[inline]
-    fn decode_length<'m, 'i: 'm>(
-        &'m mut self,
-        input: &mut &'i [u8],
-    ) -> Result<Option<&'m [u8]>, TooLong> {
+    fn decode_length<'message, 'input: 'message>(
+        &'message mut self,
+        input: &mut &'input [u8],
+    ) -> Result<Option<&'message [u8]>, DecodeError> {
         if self.partial.is_empty()
             && let Some((header, body)) = input.split_first_chunk::<HEADER>()
         {
-            let length = self.announced(*header)?;
+            let length = self.frame_length(*header)?;
             if let Some((message, rest)) = body.split_at_checked(length) {
                 *input = rest;
                 return Ok(Some(message));
             }
         }
-        if !self.fill_to(HEADER, input) {
+        if !self.buffer_until(HEADER, input) {
             return Ok(None);
         }
-        let header = *self.partial.first_chunk().expect("it was filled to the header's size");
-        let length = self.announced(header)?;
-        if !self.fill_to(HEADER + length, input) {
+        let header = *self.partial.first_chunk().expect("a whole header is buffered");
+        let length = self.frame_length(header)?;
+        if !self.buffer_until(HEADER + length, input) {
             return Ok(None);
         }
-        self.lent = true;
+        self.returned = true;
         Ok(Some(&self.partial[HEADER..]))
     }
 
-    fn decode_raw<'a>(&mut self, input: &mut &'a [u8]) -> Option<&'a [u8]> {
-        let (message, rest) = input.split_at(input.len().min(self.limit()));
+    fn decode_raw<'input>(&mut self, input: &mut &'input [u8]) -> Option<&'input [u8]> {
+        let (message, rest) = input.split_at(input.len().min(self.limit as usize));
         *input = rest;
         (!message.is_empty()).then_some(message)
     }
 
-    /// Moves bytes from `input` until `size` are kept; whether they now are.
-    fn fill_to(&mut self, size: usize, input: &mut &[u8]) -> bool {
+    /// Moves bytes from `input` until `size` are buffered, and returns whether they are.
+    fn buffer_until(&mut self, size: usize, input: &mut &[u8]) -> bool {
         let missing = size.saturating_sub(self.partial.len());
         let (head, rest) = input.split_at(missing.min(input.len()));
         self.partial.extend_from_slice(head);
@@ -275,15 +276,15 @@ impl Decoder {
         head.len() == missing
     }
 
-    fn announced(&self, header: [u8; HEADER]) -> Result<usize, TooLong> {
+    fn frame_length(&self, header: [u8; HEADER]) -> Result<usize, DecodeError> {
         let length = usize::try_from(u32::from_be_bytes(header)).unwrap_or(usize::MAX);
-        self.within_limit(length).map(|()| length)
+        self.check_len(length).map(|()| length)
     }
 
     #[inline]
-    fn within_limit(&self, length: usize) -> Result<(), TooLong> {
-        let limit = self.limit();
-        if length > limit { Err(TooLong { limit }) } else { Ok(()) }
+    fn check_len(&self, length: usize) -> Result<(), DecodeError> {
+        let limit = self.limit as usize;
+        if length > limit { Err(DecodeError::TooLong { limit }) } else { Ok(()) }
     }
 }
 

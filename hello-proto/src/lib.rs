@@ -1,24 +1,24 @@
 //! The hello wire protocol, without IO.
 //!
-//! Nothing here opens a socket, reads a clock or starts a thread: bytes go in, bytes and a verdict
+//! Nothing here opens a socket, reads a clock or starts a thread: bytes go in, bytes and results
 //! come out. `hello-server` and `hello-client` share every rule by sharing this crate.
 //!
 //! # Messages and greetings
 //!
 //! A **message** is a string of bytes, not of characters; nothing is decoded and nothing is lost.
-//! It is at most [`DEFAULT_MAX_MESSAGE`] bytes long unless the server is told otherwise, and never
-//! more than [`MAX_MESSAGE`], so that its greeting still fits a UDP datagram. The **greeting** of a
-//! message `m` is `Hello, ` + `m` + `!`: 8 bytes more.
+//! It is at most [`DEFAULT_MAX_MESSAGE`] bytes long unless the server is configured otherwise, and
+//! never more than [`MAX_MESSAGE`], so that its greeting still fits a UDP datagram. The
+//! **greeting** of a message `m` is `Hello, ` + `m` + `!`: 8 bytes more.
 //!
 //! # Streams (TCP, Unix stream)
 //!
 //! 1. The server speaks first: `Welcome!`.
 //! 2. Every message is answered by its greeting, in order. A client may send many before it reads;
-//!    the answers to what arrived together leave together.
-//! 3. The **exit rule** ([`is_exit`]): a session ends when there is no more data, or when a message
-//!    is exactly `exit`. `exit` is not answered. Replies still owed are delivered first.
-//! 4. When the server has to end a session itself it says why, once, and closes: `Error: ` and a
-//!    [`Reason`].
+//!    the greetings of messages that arrived together leave together.
+//! 3. The **exit rule**: a session ends when there is no more data, or when a message is exactly
+//!    `exit`. `exit` is not answered. Pending replies are delivered first.
+//! 4. When the server has to end a session itself it says why, once, and closes: `Error: ` and an
+//!    [`ErrorReason`].
 //!
 //! [`Framing`] says where a message ends:
 //!
@@ -34,53 +34,71 @@
 //! # A session
 //!
 //! ```
-//! use hello_proto::{End, Framing, ServerSession};
+//! use hello_proto::{Framing, ServerSession, SessionEnd};
 //!
 //! let mut session = ServerSession::new(Framing::Line, 1024);
 //! let mut out = Vec::new();
-//! session.welcome(&mut out);
+//! session.start(&mut out);
 //!
 //! // One chunk from the network may hold many messages, and half of the next one.
 //! assert_eq!(session.receive(&mut &b"Michael\r\nTracy\nSa"[..], &mut out), None);
-//! assert_eq!(session.receive(&mut &b"rah\nexit\n"[..], &mut out), Some(End::Exit));
+//! assert_eq!(session.receive(&mut &b"rah\nexit\n"[..], &mut out), Some(SessionEnd::Exit));
 //!
 //! assert_eq!(out, b"Welcome!\nHello, Michael!\nHello, Tracy!\nHello, Sarah!\n");
 //! assert_eq!(session.messages(), 3);
 //! ```
 //!
-//! [`ClientSession`] is the other side: it makes the messages and checks every reply.
+//! [`ClientSession`] is the other side: it encodes the messages and checks every reply.
 //!
 //! # Datagrams (UDP, Unix datagram)
 //!
 //! One datagram in, one greeting out: no welcome, no session, and so no exit rule. A datagram over
 //! the limit is dropped in silence, never truncated: a greeting is longer than its message, so two
-//! servers tricked into answering each other fall silent after at most limit / 8 bounces. See
-//! [`Datagram`].
+//! servers tricked into answering each other fall silent after at most limit / 8 bounces. A server
+//! greets with a [`DatagramBuffer`]; a client checks with [`check_greeting`].
 //!
 //! # Endpoints
 //!
 //! `tcp://HOST:PORT`, `udp://HOST:PORT`, `unix:///PATH`, `unixgram:///PATH`: see [`Endpoint`].
+//!
+//! # Compatibility
+//!
+//! The enums that a program has to handle case by case ([`Framing`], [`DecodeError`],
+//! [`ErrorReason`], [`SessionEnd`], [`MessageError`], [`ReplyError`], [`Endpoint`]) are exhaustive
+//! on purpose: a new variant is a breaking change, and the compiler then shows every place that
+//! has to decide what it means. [`EndpointError`], which is only displayed, is
+//! `#[non_exhaustive]`.
 
 mod datagram;
 mod endpoint;
 mod error;
 mod framing;
 mod greeting;
-pub mod prompt;
 mod session;
 
-pub use datagram::Datagram;
-pub use endpoint::{Address, Endpoint, HostPort, MAX_UNIX_PATH};
-pub use error::{EndpointError, TooLong, Unexpected, Unsayable};
+pub use datagram::{DatagramBuffer, check_datagram, check_greeting, greeted_message};
+pub use endpoint::{Endpoint, EndpointSpec, HostPort, MAX_UNIX_PATH};
+pub use error::{DecodeError, EndpointError, MessageError, ParseFramingError, ReplyError};
 pub use framing::{Decoder, Framing};
-pub use greeting::{GREETING_EXTRA, Reply, WELCOME, greeting};
-pub use session::{ClientSession, End, Reason, ServerSession, is_exit};
+pub use greeting::{WELCOME, greeting};
+pub use session::{ClientSession, ErrorReason, ServerSession, SessionEnd};
 
-/// The longest message that a server accepts unless it is told otherwise, in bytes.
+/// The longest message that a server accepts unless it is configured otherwise, in bytes.
 pub const DEFAULT_MAX_MESSAGE: usize = 1024;
 
-/// The longest message that any server can be told to accept, in bytes.
+/// The longest message that any server can be configured to accept, in bytes.
 ///
 /// A UDP datagram over IPv4 carries at most 65,507 bytes (65,535 less the headers, RFC 768 and
-/// RFC 791), and a greeting is [`GREETING_EXTRA`] bytes longer than its message.
-pub const MAX_MESSAGE: usize = 65_507 - GREETING_EXTRA;
+/// RFC 791), and a greeting is 8 bytes longer than its message.
+pub const MAX_MESSAGE: usize = 65_507 - greeting::GREETING_OVERHEAD;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_greeting_of_the_longest_message_just_fits_a_udp_datagram() {
+        assert_eq!(MAX_MESSAGE, 65_499);
+        assert_eq!(greeting(&vec![b'x'; MAX_MESSAGE]).len(), 65_507);
+    }
+}

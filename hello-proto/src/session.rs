@@ -4,13 +4,12 @@ mod client;
 mod server;
 
 pub use client::ClientSession;
-pub use server::{End, Reason, ServerSession};
+pub use server::{ErrorReason, ServerSession, SessionEnd};
 
-const EXIT: &[u8] = b"exit";
+pub(crate) const EXIT: &[u8] = b"exit";
 
 /// The exit rule: whether `message` ends a session on a stream.
 #[inline]
-#[must_use]
-pub fn is_exit(message: &[u8]) -> bool {
+pub(crate) fn is_exit(message: &[u8]) -> bool {
     message == EXIT
 }

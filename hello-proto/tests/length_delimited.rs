@@ -51,7 +51,7 @@ proptest! {
     ) {
         let (mut written, mut by_stranger) = (Vec::new(), BytesMut::new());
         for message in &sent {
-            Framing::Length.encode([message], &mut written);
+            Framing::Length.encode(message, &mut written);
             let message = Bytes::copy_from_slice(message);
             stranger().encode(message, &mut by_stranger).expect("it is within the limit");
         }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hello_proto::Reason;
+use hello_proto::ErrorReason;
 
 use crate::net::stream::Peer;
 
@@ -30,9 +30,9 @@ impl Admission {
     }
 
     /// Lets a client in until its permit is dropped, or says why not. Called by one thread.
-    pub(crate) fn admit(self: &Arc<Self>, peer: &Peer) -> Result<Permit, Reason> {
+    pub(crate) fn admit(self: &Arc<Self>, peer: &Peer) -> Result<Permit, ErrorReason> {
         if self.open.load(Ordering::Relaxed) >= self.max_sessions {
-            return Err(Reason::Full);
+            return Err(ErrorReason::Full);
         }
         let address = match peer {
             Peer::Ip(address) if self.max_per_address > 0 => Some(limit_key(address.ip())),
@@ -42,7 +42,7 @@ impl Admission {
             let mut by_address = self.by_address();
             let sessions = by_address.entry(address).or_default();
             if *sessions >= self.max_per_address {
-                return Err(Reason::TooManyFromAddress);
+                return Err(ErrorReason::TooManyFromAddress);
             }
             *sessions += 1;
         }
@@ -107,7 +107,7 @@ mod tests {
         let admission = Admission::new(2, 0);
         let first = admission.admit(&peer("127.0.0.1:1")).unwrap();
         let _second = admission.admit(&Peer::Unix(Box::default())).unwrap();
-        assert_eq!(admission.admit(&peer("127.0.0.1:3")).unwrap_err(), Reason::Full);
+        assert_eq!(admission.admit(&peer("127.0.0.1:3")).unwrap_err(), ErrorReason::Full);
         drop(first);
         assert!(admission.admit(&peer("127.0.0.1:3")).is_ok());
     }
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn one_address_cannot_take_every_place_and_ipv6_counts_by_64() {
         let admission = Admission::new(100, 1);
-        let refused = Reason::TooManyFromAddress;
+        let refused = ErrorReason::TooManyFromAddress;
         let first = admission.admit(&peer("127.0.0.1:1")).unwrap();
         assert_eq!(admission.admit(&peer("127.0.0.1:2")).unwrap_err(), refused);
         let _other = admission.admit(&peer("127.0.0.2:1")).unwrap();

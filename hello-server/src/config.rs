@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
-use hello_proto::{Address, DEFAULT_MAX_MESSAGE, Framing, MAX_MESSAGE};
+use hello_proto::{DEFAULT_MAX_MESSAGE, EndpointSpec, Framing, MAX_MESSAGE};
 
 /// More sessions than any machine has descriptors for.
 const MAX_SESSIONS: u64 = 1_000_000_000;
@@ -18,7 +18,7 @@ const MAX_DURATION: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 pub struct Config {
     /// Where to listen
     #[arg(value_name = "ENDPOINT", default_value = "127.0.0.1:9999", hide_default_value = false)]
-    pub addresses: Vec<Address>,
+    pub addresses: Vec<EndpointSpec>,
 
     /// Threads in the pool that serves all sessions [default: one less than the cores, at least 1;
     /// the acceptor, the datagram loops and the kernel's network work need the rest]

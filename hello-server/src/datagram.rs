@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hello_proto::{Datagram, Endpoint};
+use hello_proto::{DatagramBuffer, Endpoint};
 use log::{debug, trace, warn};
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
@@ -45,7 +45,7 @@ pub(crate) struct DatagramLoop {
     control: Option<Vec<u8>>,
     /// Removed when the loop ends.
     _file: Option<SocketFile>,
-    buffer: Datagram,
+    buffer: DatagramBuffer,
     receive_failed: LogLimiter,
     unsent: LogLimiter,
     stats: Stats,
@@ -85,7 +85,7 @@ impl DatagramLoop {
             None => None,
         };
         Ok(Self {
-            buffer: Datagram::new(shared.max_message),
+            buffer: DatagramBuffer::new(shared.max_message),
             shared,
             socket,
             endpoint,
@@ -179,9 +179,9 @@ impl DatagramLoop {
     #[inline]
     fn receive(&mut self, flags: RecvFlags) -> rustix::io::Result<(usize, Source)> {
         match &mut self.control {
-            None => recvfrom(&self.socket, self.buffer.space(), flags)
+            None => recvfrom(&self.socket, self.buffer.recv_buf(), flags)
                 .map(|(length, _, address)| (length, Source::Address(address))),
-            Some(control) => packet_info::receive(&self.socket, self.buffer.space(), control)
+            Some(control) => packet_info::receive(&self.socket, self.buffer.recv_buf(), control)
                 .map(|received| (received.length, Source::Wildcard(received))),
         }
     }

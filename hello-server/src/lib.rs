@@ -10,7 +10,7 @@
 //! A fixed pool of workers serves every session; a worker never blocks on one. A new session goes to
 //! the worker with the fewest and stays there. All that can grow from outside is bounded: sessions
 //! by [`Config::max_sessions`], what one holds by the message limit and
-//! [`ServerSession::ENOUGH`](hello_proto::ServerSession::ENOUGH), its time by
+//! [`ServerSession::OUTPUT_HIGH_WATER`](hello_proto::ServerSession::OUTPUT_HIGH_WATER), its time by
 //! [`Config::idle_timeout`], the stop by [`Config::grace`]. A server that has nothing to do does not
 //! wake up.
 

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::ops::AddAssign;
 
-use hello_proto::Reason;
+use hello_proto::ErrorReason;
 
 /// Why a session was over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,11 +153,13 @@ impl Stats {
         self.count(cause.into());
     }
 
-    pub(crate) fn reject(&mut self, reason: Reason) {
+    pub(crate) fn reject(&mut self, reason: ErrorReason) {
         self.count(match reason {
-            Reason::Full => Counter::RejectedFull,
-            Reason::TooManyFromAddress => Counter::RejectedAddress,
-            _ => Counter::RejectedShutdown,
+            ErrorReason::Full => Counter::RejectedFull,
+            ErrorReason::TooManyFromAddress => Counter::RejectedAddress,
+            ErrorReason::ShuttingDown | ErrorReason::Decode(_) | ErrorReason::Idle(_) => {
+                Counter::RejectedShutdown
+            }
         });
     }
 }

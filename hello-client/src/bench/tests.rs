@@ -3,7 +3,7 @@ mod server;
 mod stream;
 
 use super::*;
-use crate::cli::tests::measure::bench;
+use crate::cli::tests::bench;
 use serde_json::Value;
 
 /// The object that `--json` prints, and the exit code.
@@ -13,9 +13,9 @@ fn told(words: &[&str]) -> (Value, u8) {
 
 /// The same, of a run that is told to `stop`.
 fn told_until(words: &[&str], stop: Arc<AtomicBool>) -> (Value, u8) {
-    let config = bench(&[&["--json"], words].concat());
+    let (options, target, output) = bench(&[&["--json"], words].concat());
     let mut out = Vec::new();
-    let code = run(&config, &mut out, || Ok(stop));
+    let code = run(&options, &target, &output, &mut out, || Ok(stop));
     assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 1);
     let code = (0..=9).find(|number| ExitCode::from(*number) == code).unwrap();
     (serde_json::from_slice(&out).unwrap(), code)
@@ -24,6 +24,7 @@ fn told_until(words: &[&str], stop: Arc<AtomicBool>) -> (Value, u8) {
 /// The report that a person reads.
 fn text(words: &[&str]) -> String {
     let mut out = Vec::new();
-    run(&bench(words), &mut out, || Ok(Arc::default()));
+    let (options, target, output) = bench(words);
+    run(&options, &target, &output, &mut out, || Ok(Arc::default()));
     String::from_utf8(out).unwrap()
 }

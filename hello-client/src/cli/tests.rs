@@ -1,47 +1,69 @@
-use super::*;
-use clap::CommandFactory;
+use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
-pub(crate) mod measure;
+use clap::CommandFactory;
+
+use super::*;
+use crate::options::{Family, MessageSource};
 
 fn words(line: &[&str]) -> Vec<OsString> {
     ["hello-client"].iter().chain(line).map(OsString::from).collect()
 }
 
-/// The session that a command line asks for.
-pub(crate) fn say(line: &[&str]) -> Say {
-    match parse(words(line)).unwrap().command {
-        Command::Say(say) => say,
+/// The server that a command line names, and the way to it.
+pub(crate) fn target(line: &[&str]) -> Target {
+    parse(words(line)).unwrap().1
+}
+
+/// The bench that a command line asks for.
+pub(crate) fn bench(line: &[&str]) -> (BenchOptions, Target, OutputOptions) {
+    match parse(words(&[&["bench"], line].concat())).unwrap() {
+        (Command::Bench(options), target, output) => (options, target, output),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The ping that a command line asks for.
+pub(crate) fn ping(line: &[&str]) -> (PingOptions, Target, OutputOptions) {
+    match parse(words(&[&["ping"], line].concat())).unwrap() {
+        (Command::Ping(options), target, output) => (options, target, output),
         other => panic!("{other:?}"),
     }
 }
 
 fn messages(line: &[&str]) -> Vec<Vec<u8>> {
-    match say(line).source {
-        Source::Arguments(messages) => messages,
+    messages_of(words(line))
+}
+
+fn messages_of(words: Vec<OsString>) -> Vec<Vec<u8>> {
+    match parse(words).unwrap().0 {
+        Command::Say(options) => match options.source() {
+            MessageSource::Arguments(messages) => messages,
+            other => panic!("{other:?}"),
+        },
         other => panic!("{other:?}"),
     }
 }
 
-pub(super) fn usage(line: &[&str]) -> String {
+fn usage(line: &[&str]) -> String {
     match parse(words(line)) {
-        Err(Stop::Usage { failure, json: false }) => failure.to_string(),
+        Err(Exit::Usage { error, json: false }) => error.to_string(),
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
 fn the_command_line_is_well_formed() {
-    Args::command().debug_assert();
+    Cli::command().debug_assert();
 }
 
 #[test]
 fn nothing_at_all_is_the_tutorial_s_session() {
     assert_eq!(messages(&[]), [&b"Michael"[..], b"Tracy", b"Sarah"]);
     assert_eq!(messages(&["say"]), messages(&[]));
-    let Target { endpoint, timeout, wait, .. } = say(&["-s", "127.0.0.1:9999"]).target;
-    assert_eq!(endpoint.to_string(), "tcp://127.0.0.1:9999");
-    assert_eq!((timeout, wait), (Duration::from_secs(5), Duration::ZERO));
+    let target = target(&["-s", "127.0.0.1:9999"]);
+    assert_eq!(target.endpoint.to_string(), "tcp://127.0.0.1:9999");
+    assert_eq!((target.timeout(), target.wait), (Duration::from_secs(5), Duration::ZERO));
 }
 
 #[test]
@@ -51,7 +73,7 @@ fn options_work_on_both_sides_of_the_command() {
         ["say", "-s", "udp://a:1", "hi"],
         ["say", "hi", "-s", "udp://a:1"],
     ] {
-        assert_eq!(say(&line).target.endpoint.to_string(), "udp://a:1", "{line:?}");
+        assert_eq!(target(&line).endpoint.to_string(), "udp://a:1", "{line:?}");
         assert_eq!(messages(&line), [b"hi"], "{line:?}");
     }
 }
@@ -66,46 +88,88 @@ fn the_name_of_a_command_is_a_message_behind_two_dashes() {
 #[test]
 fn messages_need_not_be_utf8() {
     let words = vec!["hello-client".into(), OsString::from_vec(b"\xff".to_vec())];
-    let Command::Say(say) = parse(words).unwrap().command else { panic!("expected say") };
-    assert!(matches!(say.source, Source::Arguments(messages) if messages == [b"\xff"]));
+    assert_eq!(messages_of(words), [b"\xff"]);
 }
 
 #[test]
 fn json_is_known_even_where_the_rest_is_wrong() {
     for (line, expected) in [(&["--wat", "--json"], true), (&["--wat", "--"], false)] {
-        assert!(matches!(parse(words(line)), Err(Stop::Usage { json, .. }) if json == expected));
+        assert!(matches!(parse(words(line)), Err(Exit::Usage { json, .. }) if json == expected));
     }
 }
 
 #[test]
 fn a_bind_address_chooses_the_family() {
-    let target = say(&["--bind", "::1"]).target;
-    assert_eq!((target.family, target.bind.unwrap().to_string()), (Family::V6, "[::1]:0".into()));
-    assert_eq!(say(&["--bind", "127.0.0.1:4000"]).target.family, Family::V4);
+    let bound = target(&["--bind", "::1"]);
+    assert_eq!((bound.family(), bound.bind.unwrap().to_string()), (Family::V6, "[::1]:0".into()));
+    assert_eq!(target(&["--bind", "127.0.0.1:4000"]).family(), Family::V4);
 }
 
 #[test]
-fn what_is_wrong_is_one_line_that_says_what_was_expected() {
+fn a_bench_is_ten_seconds_of_one_message_at_a_time() {
+    let (bench, ..) = bench(&[]);
+    assert_eq!((bench.connections, bench.pipeline, bench.size, bench.threads), (1, 1, 16, 1));
+    assert_eq!((bench.rate, bench.duration, bench.messages), (None, None, None));
+    assert_eq!(bench.warmup, Duration::from_millis(500));
+}
+
+#[test]
+fn a_ping_is_one_message_a_second_for_ever() {
+    let (PingOptions { interval, count, size }, ..) = ping(&[]);
+    assert_eq!((interval, count, size), (Duration::from_secs(1), None, 16));
+}
+
+#[test]
+fn a_lost_datagram_is_given_up_sooner_than_a_silent_stream() {
+    for (endpoint, expected) in [("tcp://a:1", 5), ("udp://a:1", 1), ("unixgram:///x", 1)] {
+        let expected = Duration::from_secs(expected);
+        assert_eq!(bench(&["-s", endpoint]).1.timeout(), expected, "{endpoint}");
+        assert_eq!(ping(&["-s", endpoint]).1.timeout(), expected, "{endpoint}");
+    }
+    assert_eq!(target(&["-s", "udp://a:1"]).timeout(), Duration::from_secs(5));
+    let given = bench(&["-s", "udp://a:1", "--timeout", "3s"]).1.timeout();
+    assert_eq!(given, Duration::from_secs(3));
+}
+
+#[test]
+fn what_is_wrong_is_one_line_that_names_it() {
     for (line, expected) in [
         (&["--workers", "3"][..], "unexpected argument '--workers' found"),
         (&["-s", "foo"], "invalid value 'foo' for '--server <ENDPOINT>': the port is missing"),
         (&["-s", "http://a:1"], "'http://a:1' for '--server <ENDPOINT>': unknown scheme 'http'"),
-        (&["-s", "udp://a:0"], "no server listens on port 0, expected a port from 1 to 65535"),
+        (&["-s", "udp://a:0"], "'udp://a:0' for '--server <ENDPOINT>': port 0 is only for servers"),
         (&["--timeout", "5"], "'5' for '--timeout <DURATION>': expected more than 0 and at most"),
         (&["--timeout", "0"], "'0' for '--timeout <DURATION>': expected more than 0 and at most"),
         (&["--wait", "x"], "'x' for '--wait <DURATION>': expected a number with a unit"),
-        (&["--max-message", "0"], "expected a number from 1 to 65499"),
-        (&["--max-message", "65500"], "expected a number from 1 to 65499"),
-        (&["--framing", "lines"], "expected one of line, length, raw"),
+        (&["--wait", "366days"], "'366days' for '--wait <DURATION>': expected at most 365 days"),
+        (&["--max-message", "0"], "'--max-message <BYTES>': 0 is not in 1..=65499"),
+        (&["--max-message", "65500"], "'--max-message <BYTES>': 65500 is not in 1..=65499"),
+        (&["--framing", "lines"], "'--framing <FRAMING>'; [possible values: line, length, raw]"),
         (&["--bind", "here"], "'here' for '--bind <ADDR>': expected an address of this machine"),
         (&["-4", "-6"], "'-4' cannot be used with '-6'"),
-        (&["-6", "--bind", "127.0.0.1"], "-6 cannot be used with --bind '127.0.0.1'"),
-        (&["-4", "-s", "unix:///x"], "-4 cannot be used with --server 'unix:///x', expected a tcp"),
+        (&["-6", "--bind", "127.0.0.1"], "-6 cannot be used with --bind 127.0.0.1"),
+        (&["-4", "-s", "unix:///x"], "-4 cannot be used with --server unix:///x"),
         (&["--bind", "::1", "-s", "unixgram:///x"], "--bind cannot be used with --server"),
         (&["-f", "names", "hi"], "'--file <FILE>' cannot be used with '[MESSAGE]...'"),
+        (&["bench", "--rate", "0"], "'0' for '--rate <N>': 0 is not in 1.."),
+        (&["bench", "--rate", "0.5"], "'0.5' for '--rate <N>': invalid digit found in string"),
+        (&["bench", "--connections", "0"], "'--connections <N>': 0 is not in 1.."),
+        (&["bench", "--duration", "0"], "'--duration <DURATION>': expected more than 0"),
+        (&["bench", "--duration", "1s", "--messages", "1"], "cannot be used with '--messages <N>'"),
+        (&["bench", "--size", "1025"], "--size 1025: it is 1025 bytes long, at most 1024"),
+        (&["bench", "-s", "udp://a:1", "--size", "11"], "for the number of a message, which takes"),
+        (&["ping", "-s", "unixgram:///x", "--size", "0"], "too small for the number of a message"),
+        (&["ping", "-s", "udp://a:1", "--max-message", "9"], "16 bytes long, at most 9 are"),
+        (&["bench", "--framing", "raw", "--size", "0"], "--size 0: it is empty"),
+        (&["bench", "--framing", "raw", "--pipeline", "2"], "--pipeline 2 cannot be used with"),
+        (&["bench", "--threads", "2"], "--threads 2 is more than --connections 1"),
+        (&["bench", "-c", "2", "--bind", "127.0.0.1:4000"], "is one port for 2 connections"),
+        (&["ping", "--interval", "0"], "'--interval <DURATION>': expected more than 0"),
+        (&["ping", "--count", "0"], "'--count <N>': 0 is not in 1.."),
+        (&["hi", "-v", "bench"], "a command comes before its messages"),
     ] {
-        let told = usage(line);
-        assert!(told.contains(expected), "{line:?}: {told}");
-        assert!(!told.contains('\n'), "{line:?}: {told}");
+        let reported = usage(line);
+        assert!(reported.contains(expected), "{line:?}: {reported}");
+        assert!(!reported.contains('\n'), "{line:?}: {reported}");
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::cli::tests::measure::ping;
+use crate::cli::tests::ping;
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -8,7 +8,8 @@ use std::thread;
 /// What is printed, and the exit code.
 fn told(words: &[&str]) -> (String, u8) {
     let mut out = Vec::new();
-    let code = run(&ping(words), &mut out, || Ok(Arc::default()));
+    let (options, target, output) = ping(words);
+    let code = run(&options, &target, &output, &mut out, || Ok(Arc::default()));
     let code = (0..=9).find(|number| ExitCode::from(*number) == code).unwrap();
     (String::from_utf8(out).unwrap(), code)
 }

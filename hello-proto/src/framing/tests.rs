@@ -4,7 +4,7 @@ use proptest::prelude::*;
 const LIMIT: usize = 8;
 
 /// All messages of `chunks`, then of the end of the stream, up to the first that is too long.
-fn decode_all(framing: Framing, chunks: &[&[u8]]) -> (Vec<Vec<u8>>, Option<TooLong>) {
+fn decode_all(framing: Framing, chunks: &[&[u8]]) -> (Vec<Vec<u8>>, Option<DecodeError>) {
     let mut decoder = Decoder::new(framing, LIMIT);
     let mut messages = Vec::new();
     for mut input in chunks.iter().copied() {
@@ -15,7 +15,7 @@ fn decode_all(framing: Framing, chunks: &[&[u8]]) -> (Vec<Vec<u8>>, Option<TooLo
                 Err(error) => return (messages, Some(error)),
             }
         }
-        assert!(input.is_empty(), "input is kept or lent, never left");
+        assert!(input.is_empty(), "decode consumes its input");
         assert!(decoder.partial.len() <= LIMIT + HEADER, "what is kept is bounded");
     }
     match decoder.finish() {
@@ -56,7 +56,7 @@ fn a_last_line_without_lf_is_a_message_and_its_cr_is_data() {
 
 #[test]
 fn a_line_at_the_limit_is_a_message_and_one_byte_over_it_is_refused() {
-    let too_long = Some(TooLong { limit: LIMIT });
+    let too_long = Some(DecodeError::TooLong { limit: LIMIT });
     for ending in ["\n", "\r\n", ""] {
         let at = format!("12345678{ending}");
         assert_eq!(decode_all(Framing::Line, &[at.as_bytes()]), (vec![b"12345678".to_vec()], None));
@@ -70,7 +70,7 @@ fn a_line_at_the_limit_is_a_message_and_one_byte_over_it_is_refused() {
 fn a_line_is_refused_before_its_end_is_seen() {
     let mut decoder = Decoder::new(Framing::Line, LIMIT);
     assert_eq!(decoder.decode(&mut &b"12345678\r"[..]), Ok(None));
-    assert_eq!(decoder.decode(&mut &b"x"[..]), Err(TooLong { limit: LIMIT }));
+    assert_eq!(decoder.decode(&mut &b"x"[..]), Err(DecodeError::TooLong { limit: LIMIT }));
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_part_of_a_frame_at_the_end_is_no_message() {
 
 #[test]
 fn a_frame_over_the_limit_is_refused_from_its_header() {
-    let too_long = Some(TooLong { limit: LIMIT });
+    let too_long = Some(DecodeError::TooLong { limit: LIMIT });
     assert_eq!(decode_all(Framing::Length, &[b"\0\0\0\x09"]), (vec![], too_long));
     assert_eq!(decode_all(Framing::Length, &[b"\xff\xff", b"\xff\xff"]), (vec![], too_long));
     assert_eq!(
@@ -104,18 +104,6 @@ fn raw_takes_each_chunk_for_a_message_up_to_the_limit() {
         messages(Framing::Raw, &[b"a\nb", b"", b"1234567890"]),
         [&b"a\nb"[..], b"12345678", b"90"]
     );
-}
-
-#[test]
-fn a_raw_reply_is_whole_at_the_expected_length_or_at_the_first_wrong_byte() {
-    let mut decoder = Decoder::new(Framing::Raw, 64);
-    let mut input = &b"Wel"[..];
-    assert_eq!(decoder.decode_reply(&mut input, b"Welcome!"), Ok(None));
-    input = b"come!Hello";
-    assert_eq!(decoder.decode_reply(&mut input, b"Welcome!"), Ok(Some(&b"Welcome!"[..])));
-    assert_eq!(decoder.decode_reply(&mut input, b"Hello, Bob!"), Ok(None));
-    input = b"; no";
-    assert_eq!(decoder.decode_reply(&mut input, b"Hello, Bob!"), Ok(Some(&b"Hello; no"[..])));
 }
 
 #[test]
@@ -135,21 +123,30 @@ fn nothing_is_kept_once_a_message_is_complete() {
 
 #[test]
 fn a_framing_says_which_messages_it_cannot_carry() {
-    assert_eq!(Framing::Line.check(b"a\nb", 8), Err(Unsayable::LineFeed));
-    assert_eq!(Framing::Line.check(b"a\r", 8), Err(Unsayable::TrailingReturn));
-    assert_eq!(Framing::Raw.check(b"", 8), Err(Unsayable::Empty));
+    assert_eq!(Framing::Line.check(b"a\nb", 8), Err(MessageError::LineFeed));
+    assert_eq!(Framing::Line.check(b"a\r", 8), Err(MessageError::TrailingCarriageReturn));
+    assert_eq!(Framing::Raw.check(b"", 8), Err(MessageError::Empty));
     assert_eq!(Framing::Length.check(b"a\n\r", 8), Ok(()));
     for framing in Framing::ALL {
-        assert_eq!(framing.check(b"123456789", 8), Err(Unsayable::TooLong { length: 9, limit: 8 }));
+        assert_eq!(framing.check(b"exit", 8), Err(MessageError::Exit));
+        assert_eq!(framing.check(b"12345678", 8), Ok(()));
+        let too_long = MessageError::TooLong { length: 9, limit: 8 };
+        assert_eq!(framing.check(b"123456789", 8), Err(too_long));
     }
 }
 
 #[test]
-fn a_framing_is_named_as_on_the_command_line() {
+fn only_raw_framing_cannot_carry_two_messages_at_once() {
+    assert_eq!(Framing::ALL.map(Framing::is_delimited), [true, true, false]);
+}
+
+#[test]
+fn a_framing_is_displayed_as_it_is_parsed() {
     for framing in Framing::ALL {
         assert_eq!(framing.to_string().parse(), Ok(framing));
     }
-    assert_eq!("Line".parse::<Framing>().unwrap_err(), "expected one of line, length, raw");
+    let unknown = "Line".parse::<Framing>().unwrap_err();
+    assert_eq!(unknown.to_string(), "unknown framing, expected one of line, length, raw");
 }
 
 fn framed() -> impl Strategy<Value = Framing> {
@@ -183,8 +180,7 @@ proptest! {
             sent.into_iter().filter(|message| framing.check(message, LIMIT).is_ok()).collect();
         let mut bytes = Vec::new();
         for message in &sent {
-            let (head, tail) = message.split_at(message.len() / 2);
-            framing.encode([head, tail], &mut bytes);
+                framing.encode(message, &mut bytes);
         }
         prop_assert_eq!(messages(framing, &split(&bytes, &cuts)), sent);
     }

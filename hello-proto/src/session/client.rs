@@ -1,220 +1,229 @@
 //! The client's side of a session.
 
 use std::collections::VecDeque;
+use std::mem;
 
-use super::{EXIT, is_exit};
-use crate::greeting::WELCOME;
-use crate::{Decoder, Framing, Reply, TooLong, Unexpected, Unsayable, greeting};
+use super::EXIT;
+use crate::greeting::{ERROR, GREETING_OVERHEAD, PREFIX, SUFFIX, WELCOME};
+use crate::{Decoder, Framing, MessageError, ReplyError};
 
-/// One session with a server: makes the messages, and checks every reply byte for byte.
+/// One session with a server: encodes the messages, and checks every reply byte for byte.
 ///
 /// ```
 /// use hello_proto::{ClientSession, Framing};
 ///
 /// let mut session = ClientSession::new(Framing::Line, 1024);
 /// let mut out = Vec::new();
-/// session.say(b"Michael", &mut out).unwrap();
+/// session.send(b"Michael", &mut out).unwrap();
 /// session.exit(&mut out);
 /// assert_eq!(out, b"Michael\nexit\n");
 ///
-/// let mut input = &b"Welcome!\nHello, Michael!\n"[..];
-/// assert_eq!(session.receive(&mut input).unwrap().unwrap(), b"Welcome!");
-/// assert_eq!(session.receive(&mut input).unwrap().unwrap(), b"Hello, Michael!");
-/// session.receive_end().unwrap();
+/// // The welcome, the greeting, and then the server should close.
+/// assert_eq!(session.receive(&mut &b"Welcome!\nHello, Michael!\n"[..]), Ok(2));
+/// assert_eq!(session.receive_end(), Ok(()));
 /// ```
+///
+/// Neither a message nor a right reply costs an allocation: replies are compared with what is
+/// expected where they lie, all that one read returned at once. Only one that differs is decoded.
 #[derive(Debug)]
 pub struct ClientSession {
+    /// The frames of the pending replies, from `reply_start` on.
+    expected: Vec<u8>,
+    reply_start: usize,
+    /// How many bytes of the next reply have arrived, and were right.
+    matched: usize,
+    /// The lengths of the pending frames.
+    lengths: VecDeque<usize>,
+    /// Decodes a reply that differs.
     decoder: Decoder,
     limit: usize,
-    /// The replies still to come, in order.
-    expected: VecDeque<Vec<u8>>,
+    exited: bool,
+    closed: bool,
 }
 
 impl ClientSession {
-    /// A reply of a server with a larger message limit than ours, or an error, is still read and
-    /// shown up to this length, in bytes.
-    const SHOWN: usize = 1024;
+    /// A reply of a server with a larger message limit than ours, or an error, is read to its end
+    /// up to this length, in bytes.
+    const MIN_REPLY_LIMIT: usize = 1024;
 
     /// A session with messages of at most `limit` bytes, that expects the welcome.
     #[must_use]
     pub fn new(framing: Framing, limit: usize) -> Self {
-        let longest = greeting(b"").len() + limit;
-        Self {
-            decoder: Decoder::new(framing, longest.max(Self::SHOWN)),
+        let longest_reply = (limit + GREETING_OVERHEAD).max(Self::MIN_REPLY_LIMIT);
+        let mut session = Self {
+            expected: Vec::new(),
+            reply_start: 0,
+            matched: 0,
+            lengths: VecDeque::new(),
+            decoder: Decoder::new(framing, longest_reply),
             limit,
-            expected: VecDeque::from([WELCOME.to_vec()]),
-        }
+            exited: false,
+            closed: false,
+        };
+        session.expect([WELCOME]);
+        session
     }
 
     /// Appends `message` to `out`, and expects its greeting.
     ///
     /// # Errors
     ///
-    /// [`Unsayable`] if the server could not take it for just this message; nothing is appended.
-    pub fn say(&mut self, message: &[u8], out: &mut Vec<u8>) -> Result<(), Unsayable> {
-        if is_exit(message) {
-            return Err(Unsayable::Exit);
+    /// [`MessageError`] if the server would not answer just this message; nothing is appended.
+    #[inline]
+    pub fn send(&mut self, message: &[u8], out: &mut Vec<u8>) -> Result<(), MessageError> {
+        if self.exited || self.closed {
+            return Err(MessageError::SessionClosed);
         }
         let framing = self.decoder.framing();
         framing.check(message, self.limit)?;
-        framing.encode([message], out);
-        self.expected.push_back(greeting(message));
+        framing.encode(message, out);
+        self.expect([PREFIX, message, SUFFIX]);
         Ok(())
     }
 
-    /// Appends `exit` to `out`. When the replies still to come are there, the server should close.
+    /// Appends `exit` to `out`, after which no more messages can be sent. The server should close
+    /// when it has sent the pending replies.
     pub fn exit(&mut self, out: &mut Vec<u8>) {
-        self.decoder.framing().encode([EXIT], out);
+        if !self.exited && !self.closed {
+            self.exited = true;
+            self.decoder.framing().encode(EXIT, out);
+        }
     }
 
-    /// How many replies are still to come.
+    /// How many replies are pending, the welcome among them.
     #[must_use]
-    pub fn owed(&self) -> usize {
-        self.expected.len()
+    pub fn pending(&self) -> usize {
+        self.lengths.len()
     }
 
-    /// Takes the next reply from the front of `input`, or keeps all of `input` if there is none
-    /// yet. What it returns is what was expected.
+    /// Whether the session has ended: the stream did, the server said why, or its replies can no
+    /// longer be told to belong to our messages.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Takes right replies from `input`, which it advances, and returns how many. When it returns
+    /// 0, all of `input` is consumed, and part of a reply may be kept.
     ///
     /// # Errors
     ///
-    /// [`Unexpected`] if the reply is another one. There is no way to go on after it.
-    pub fn receive<'m, 'i: 'm>(
-        &'m mut self,
-        input: &mut &'i [u8],
-    ) -> Result<Option<&'m [u8]>, Unexpected> {
-        let expected = self.expected.front().map_or(&[][..], Vec::as_slice);
-        match self.decoder.decode_reply(input, expected) {
-            Ok(None) => Ok(None),
-            Ok(Some(reply)) => check(reply, self.expected.pop_front()).map(Some),
-            Err(TooLong { limit }) => Err(Unexpected::TooLong { limit }),
+    /// [`ReplyError`] if the next reply is not the one expected. That reply is consumed in place of
+    /// the right one, so the session can go on unless it [is closed](Self::is_closed).
+    #[inline]
+    pub fn receive(&mut self, input: &mut &[u8]) -> Result<usize, ReplyError> {
+        if self.closed {
+            *input = &[];
         }
+        if !self.decoder.is_inside_message() {
+            let count = self.match_bulk(input);
+            if count > 0 {
+                return Ok(count);
+            }
+        }
+        if input.is_empty() { Ok(0) } else { self.decode_one(input) }
     }
 
     /// The end of the stream.
     ///
     /// # Errors
     ///
-    /// [`Unexpected`] if replies were still to come, or one was cut short.
-    pub fn receive_end(&mut self) -> Result<(), Unexpected> {
-        let inside = self.decoder.is_inside_message();
-        match self.expected.pop_front() {
-            None if !inside => Ok(()),
-            expected => Err(Unexpected::Closed { expected }),
+    /// [`ReplyError::Closed`] if replies were pending, or one was cut short.
+    pub fn receive_end(&mut self) -> Result<(), ReplyError> {
+        if mem::replace(&mut self.closed, true) {
+            return Ok(());
         }
+        let inside = self.decoder.is_inside_message();
+        match self.pop_expected() {
+            None if !inside => Ok(()),
+            expected => Err(ReplyError::Closed { expected }),
+        }
+    }
+
+    fn expect<const N: usize>(&mut self, parts: [&[u8]; N]) {
+        // Most of it has been received: moving the rest to the front costs less than that did.
+        if self.reply_start * 2 >= self.expected.len() {
+            self.expected.drain(..self.reply_start);
+            self.reply_start = 0;
+        }
+        let before = self.expected.len();
+        self.decoder.framing().encode_parts(parts, &mut self.expected);
+        self.lengths.push_back(self.expected.len() - before);
+    }
+
+    /// Advances `input` as far as it is right, and returns how many replies that completes.
+    #[inline]
+    fn match_bulk(&mut self, input: &mut &[u8]) -> usize {
+        let right = common_prefix(input, &self.expected[self.reply_start + self.matched..]);
+        *input = &input[right..];
+        self.matched += right;
+        let mut count = 0;
+        while let Some(length) = self.lengths.front()
+            && *length <= self.matched
+        {
+            self.matched -= *length;
+            self.reply_start += *length;
+            self.lengths.pop_front();
+            count += 1;
+        }
+        count
+    }
+
+    /// Decodes the next reply, which differs from what is expected in its bytes or, with CR LF,
+    /// only in its framing.
+    fn decode_one(&mut self, input: &mut &[u8]) -> Result<usize, ReplyError> {
+        let framing = self.decoder.framing();
+        let mut matched = &self.expected[self.reply_start..][..self.matched];
+        let reply = if framing.is_delimited() {
+            // A part of a right reply, so neither complete nor in error.
+            if !self.decoder.is_inside_message() {
+                let _ = self.decoder.decode(&mut matched);
+            }
+            self.matched = 0;
+            match self.decoder.decode(input) {
+                Ok(None) => return Ok(0),
+                Ok(Some(reply)) => reply.to_vec(),
+                Err(error) => {
+                    self.closed = true;
+                    return Err(error.into());
+                }
+            }
+        } else {
+            // Nothing says where it ends; most likely with what has arrived.
+            [matched, mem::take(input)].concat()
+        };
+        let expected = self.pop_expected();
+        if expected.as_ref() == Some(&reply) {
+            return Ok(1);
+        }
+        if let Some(reason) = reply.strip_prefix(ERROR) {
+            self.closed = true;
+            return Err(ReplyError::Server(reason.to_vec()));
+        }
+        self.closed = expected.is_none();
+        Err(ReplyError::Mismatch { reply, expected })
+    }
+
+    /// Takes the next reply that is expected, without its framing.
+    fn pop_expected(&mut self) -> Option<Vec<u8>> {
+        let length = self.lengths.pop_front()?;
+        let mut frame = &self.expected[self.reply_start..][..length];
+        self.reply_start += length;
+        self.matched = 0;
+        let mut decoder = Decoder::new(self.decoder.framing(), length);
+        decoder.decode(&mut frame).ok()?.map(<[u8]>::to_vec)
     }
 }
 
-fn check(reply: &[u8], expected: Option<Vec<u8>>) -> Result<&[u8], Unexpected> {
-    if expected.as_deref() == Some(reply) {
-        return Ok(reply);
+/// How many bytes `left` and `right` have in common at their start.
+fn common_prefix(left: &[u8], right: &[u8]) -> usize {
+    let length = left.len().min(right.len());
+    // All of it is the usual case, and comparing slices is many times as fast as comparing bytes.
+    if left[..length] == right[..length] {
+        return length;
     }
-    Err(match Reply::parse(reply) {
-        Reply::Error(reason) => Unexpected::Error(reason.to_vec()),
-        _ => Unexpected::Reply { said: reply.to_vec(), expected },
-    })
+    left.iter().zip(right).take_while(|(left, right)| left == right).count()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{End, ServerSession};
-    use proptest::prelude::*;
-
-    fn session_that_said(message: &[u8]) -> ClientSession {
-        let mut session = ClientSession::new(Framing::Line, 1024);
-        session.say(message, &mut Vec::new()).unwrap();
-        assert_eq!(session.receive(&mut &b"Welcome!\n"[..]), Ok(Some(&b"Welcome!"[..])));
-        session
-    }
-
-    #[test]
-    fn a_wrong_reply_is_told_with_the_right_one() {
-        assert_eq!(
-            session_that_said(b"Bob").receive(&mut &b"Hello, Eve!\n"[..]),
-            Err(Unexpected::Reply {
-                said: b"Hello, Eve!".to_vec(),
-                expected: Some(b"Hello, Bob!".to_vec())
-            })
-        );
-    }
-
-    #[test]
-    fn a_reply_that_nobody_asked_for_is_unexpected() {
-        let mut session = session_that_said(b"Bob");
-        let mut input = &b"Hello, Bob!\nHello, Bob!\n"[..];
-        assert_eq!(session.receive(&mut input), Ok(Some(&b"Hello, Bob!"[..])));
-        assert_eq!(
-            session.receive(&mut input),
-            Err(Unexpected::Reply { said: b"Hello, Bob!".to_vec(), expected: None })
-        );
-    }
-
-    #[test]
-    fn an_error_of_the_server_is_told_apart_from_a_wrong_reply() {
-        assert_eq!(
-            session_that_said(b"Bob").receive(&mut &b"Error: server is full\n"[..]),
-            Err(Unexpected::Error(b"server is full".to_vec()))
-        );
-    }
-
-    #[test]
-    fn a_server_that_closes_early_is_told_with_what_was_to_come() {
-        let mut session = session_that_said(b"Bob");
-        assert_eq!(session.receive(&mut &b"Hello"[..]), Ok(None));
-        assert_eq!(
-            session.receive_end(),
-            Err(Unexpected::Closed { expected: Some(b"Hello, Bob!".to_vec()) })
-        );
-    }
-
-    #[test]
-    fn a_reply_without_end_is_refused() {
-        let endless = [b'x'; 2000];
-        assert_eq!(
-            session_that_said(b"Bob").receive(&mut &endless[..]),
-            Err(Unexpected::TooLong { limit: 1032 })
-        );
-    }
-
-    #[test]
-    fn exit_is_no_message() {
-        let mut out = Vec::new();
-        let mut session = ClientSession::new(Framing::Line, 1024);
-        assert_eq!(session.say(b"exit", &mut out), Err(Unsayable::Exit));
-        assert_eq!((session.owed(), &*out), (1, &b""[..]));
-    }
-
-    proptest! {
-        #[test]
-        fn both_sides_understand_each_other_however_the_bytes_are_split(
-            framing in prop_oneof![Just(Framing::Line), Just(Framing::Length)],
-            messages: Vec<Vec<u8>>, up in 1usize..40, down in 1usize..40,
-        ) {
-            let mut client = ClientSession::new(framing, 1024);
-            let mut server = ServerSession::new(framing, 1024);
-            let (mut sent, mut said) = (Vec::new(), Vec::new());
-            server.welcome(&mut said);
-            for message in &messages {
-                let _ = client.say(message, &mut sent);
-            }
-            client.exit(&mut sent);
-            let end = sent.chunks(up).find_map(|mut chunk| server.receive(&mut chunk, &mut said));
-            prop_assert_eq!(end, Some(End::Exit));
-            for mut chunk in said.chunks(down) {
-                while client.receive(&mut chunk).unwrap().is_some() {}
-            }
-            prop_assert_eq!(client.receive_end(), Ok(()));
-        }
-
-        #[test]
-        fn no_reply_panics_a_client(bytes: Vec<u8>, size in 1usize..9, framing in 0usize..3) {
-            let mut session = ClientSession::new(Framing::ALL[framing], 8);
-            session.say(b"Bob", &mut Vec::new()).unwrap();
-            for mut chunk in bytes.chunks(size) {
-                while let Ok(Some(_)) = session.receive(&mut chunk) {}
-            }
-            let _ = session.receive_end();
-        }
-    }
-}
+mod tests;

@@ -1,73 +1,72 @@
 //! The server's side of a session.
 
-use std::fmt;
 use std::time::Duration;
 
-use super::is_exit;
-use crate::greeting::{BANG, ERROR, HELLO, WELCOME};
-use crate::{Decoder, Framing, TooLong};
+use thiserror::Error;
 
-/// How a session ended.
+use super::is_exit;
+use crate::greeting::{ERROR, PREFIX, SUFFIX, WELCOME};
+use crate::{DecodeError, Decoder, Framing};
+
+/// How a client's input ended a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum SessionEnd {
     /// The client said `exit`.
     Exit,
     /// There was no more data.
     EndOfStream,
-    /// The server ended it, and told the client why.
-    Told(Reason),
+    /// The input cannot be decoded. The client has been told so.
+    Error(DecodeError),
 }
 
-/// Why a server ends a session itself. Shown as the client is told, without `Error: `.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// A message was over the limit.
-    TooLong(TooLong),
-    /// There was no complete message, or the replies were not taken, for so long.
+/// Why a server ends a session itself. Displayed as the client is told, without `Error: `.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum ErrorReason {
+    /// The input cannot be decoded.
+    #[error("message {0}")]
+    Decode(#[from] DecodeError),
+    /// For this long there was no complete message, or the client did not take its replies.
+    #[error("no complete message for {} s", .0.as_secs_f64())]
     Idle(Duration),
-    /// As many sessions are open as the server takes.
+    /// The server's limit of open sessions is reached.
+    #[error("server is full")]
     Full,
-    /// As many sessions are open from the client's address as the server takes.
+    /// The limit of open sessions from the client's address is reached.
+    #[error("too many sessions from your address")]
     TooManyFromAddress,
     /// The server is stopping.
+    #[error("server is shutting down")]
     ShuttingDown,
 }
 
-impl Reason {
+impl ErrorReason {
     /// Appends the error that tells a client this reason.
     pub fn encode(&self, framing: Framing, out: &mut Vec<u8>) {
-        framing.encode([ERROR, self.to_string().as_bytes()], out);
+        framing.encode_parts([ERROR, self.to_string().as_bytes()], out);
     }
 }
 
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong(too_long) => too_long.fmt(f),
-            Self::Idle(limit) => write!(f, "no complete message for {} s", limit.as_secs_f64()),
-            Self::Full => f.write_str("server is full"),
-            Self::TooManyFromAddress => f.write_str("too many sessions from your address"),
-            Self::ShuttingDown => f.write_str("server is shutting down"),
-        }
-    }
-}
-
-/// One client's session, as the server sees it.
+/// One client's session, as the server sees it. See the [crate documentation](crate) for an
+/// example.
+///
+/// Once the session has [ended](Self::is_closed), whatever else arrives is discarded and nothing is
+/// answered.
 #[derive(Debug)]
 pub struct ServerSession {
     decoder: Decoder,
     messages: u64,
+    closed: bool,
 }
 
 impl ServerSession {
-    /// Once so many bytes of replies are in `out`, [`receive`](Self::receive) takes no further
-    /// message, so that no input can make it grow without bound.
-    pub const ENOUGH: usize = 64 * 1024;
+    /// Once `out` holds this many bytes, [`receive`](Self::receive) takes no further message, so
+    /// that no input can make it grow without bound.
+    pub const OUTPUT_HIGH_WATER: usize = 64 * 1024;
 
     /// A session with messages of at most `limit` bytes.
     #[must_use]
     pub fn new(framing: Framing, limit: usize) -> Self {
-        Self { decoder: Decoder::new(framing, limit), messages: 0 }
+        Self { decoder: Decoder::new(framing, limit), messages: 0, closed: false }
     }
 
     /// How many messages it has answered.
@@ -76,50 +75,80 @@ impl ServerSession {
         self.messages
     }
 
-    /// Appends the welcome to `out`.
-    pub fn welcome(&self, out: &mut Vec<u8>) {
-        self.decoder.framing().encode([WELCOME], out);
+    /// Whether the session has ended, by the client's input or by [`close`](Self::close).
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed
     }
 
-    /// Takes messages from the front of `input` and appends their greetings to `out`, until
-    /// `input` is used up, the session ends, or `out` holds [`ENOUGH`](Self::ENOUGH): then `input`
-    /// keeps the rest, to be given again when `out` has been sent.
+    /// Appends the welcome to `out`.
+    pub fn start(&self, out: &mut Vec<u8>) {
+        self.decoder.framing().encode(WELCOME, out);
+    }
+
+    /// Answers messages from `input`, which it advances, by appending their greetings to `out`.
+    ///
+    /// It stops when `input` is used up, or when the session ends, which it reports once. It also
+    /// stops when `out` holds [`OUTPUT_HIGH_WATER`](Self::OUTPUT_HIGH_WATER): call it again with
+    /// the rest of `input` when `out` has been sent.
     #[inline]
-    pub fn receive(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Option<End> {
+    pub fn receive(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Option<SessionEnd> {
+        if self.closed {
+            *input = &[];
+            return None;
+        }
         let framing = self.decoder.framing();
-        while out.len() < Self::ENOUGH {
+        while out.len() < Self::OUTPUT_HIGH_WATER {
             match self.decoder.decode(input) {
-                Ok(Some(message)) if is_exit(message) => return Some(End::Exit),
+                Ok(Some(message)) if is_exit(message) => return Some(self.end(SessionEnd::Exit)),
                 Ok(Some(message)) => {
-                    framing.encode([HELLO, message, BANG], out);
+                    framing.encode_parts([PREFIX, message, SUFFIX], out);
                     self.messages += 1;
                 }
                 Ok(None) => break,
-                Err(too_long) => return Some(self.end(Reason::TooLong(too_long), out)),
+                Err(error) => {
+                    self.close(error.into(), out);
+                    return Some(SessionEnd::Error(error));
+                }
             }
         }
         None
     }
 
-    /// The end of the stream: answers a last message without terminator, and says how it ended.
-    pub fn receive_end(&mut self, out: &mut Vec<u8>) -> End {
+    /// The end of the stream: answers a last message without terminator, and says how the session
+    /// ended.
+    pub fn receive_end(&mut self, out: &mut Vec<u8>) -> SessionEnd {
+        if self.closed {
+            return SessionEnd::EndOfStream;
+        }
         let framing = self.decoder.framing();
         match self.decoder.finish() {
-            Ok(Some(message)) if is_exit(message) => End::Exit,
+            Ok(Some(message)) if is_exit(message) => self.end(SessionEnd::Exit),
             Ok(Some(message)) => {
-                framing.encode([HELLO, message, BANG], out);
+                framing.encode_parts([PREFIX, message, SUFFIX], out);
                 self.messages += 1;
-                End::EndOfStream
+                self.end(SessionEnd::EndOfStream)
             }
-            Ok(None) => End::EndOfStream,
-            Err(too_long) => self.end(Reason::TooLong(too_long), out),
+            Ok(None) => self.end(SessionEnd::EndOfStream),
+            Err(error) => {
+                self.close(error.into(), out);
+                SessionEnd::Error(error)
+            }
         }
     }
 
-    /// Ends the session from the server's side: appends the error that says why.
-    pub fn end(&self, reason: Reason, out: &mut Vec<u8>) -> End {
-        reason.encode(self.decoder.framing(), out);
-        End::Told(reason)
+    /// Ends the session from the server's side: appends the error that says why, unless the session
+    /// has ended already.
+    pub fn close(&mut self, reason: ErrorReason, out: &mut Vec<u8>) {
+        if !self.closed {
+            self.closed = true;
+            reason.encode(self.decoder.framing(), out);
+        }
+    }
+
+    fn end(&mut self, end: SessionEnd) -> SessionEnd {
+        self.closed = true;
+        end
     }
 }
 
@@ -129,27 +158,27 @@ mod tests {
     use proptest::prelude::*;
 
     /// What a server says to `chunks` followed by the end of the stream, and how the session ends.
-    fn answer(framing: Framing, chunks: &[&[u8]]) -> (Vec<u8>, End, u64) {
+    fn answer(framing: Framing, chunks: &[&[u8]]) -> (Vec<u8>, SessionEnd, u64) {
         let mut session = ServerSession::new(framing, 8);
-        let (mut said, mut out) = (Vec::new(), Vec::new());
-        session.welcome(&mut said);
+        let (mut reply, mut out) = (Vec::new(), Vec::new());
+        session.start(&mut reply);
         for mut input in chunks.iter().copied() {
             loop {
                 let end = session.receive(&mut input, &mut out);
-                said.append(&mut out);
+                reply.append(&mut out);
                 if let Some(end) = end {
-                    return (said, end, session.messages());
+                    return (reply, end, session.messages());
                 }
                 if input.is_empty() {
                     break;
                 }
             }
         }
-        let end = session.receive_end(&mut said);
-        (said, end, session.messages())
+        let end = session.receive_end(&mut reply);
+        (reply, end, session.messages())
     }
 
-    fn answer_lines(input: &[u8]) -> (String, End) {
+    fn answer_lines(input: &[u8]) -> (String, SessionEnd) {
         let (said, end, _) = answer(Framing::Line, &[input]);
         (String::from_utf8(said).unwrap(), end)
     }
@@ -158,23 +187,26 @@ mod tests {
     fn exit_ends_a_session_after_the_replies_owed_and_is_not_answered() {
         assert_eq!(
             answer_lines(b"Bob\nexit\nEve\n"),
-            ("Welcome!\nHello, Bob!\n".to_owned(), End::Exit)
+            ("Welcome!\nHello, Bob!\n".to_owned(), SessionEnd::Exit)
         );
-        assert_eq!(answer_lines(b"exit"), ("Welcome!\n".to_owned(), End::Exit));
+        assert_eq!(answer_lines(b"exit"), ("Welcome!\n".to_owned(), SessionEnd::Exit));
         assert_eq!(
             answer_lines(b"Exit\nexit \n"),
-            ("Welcome!\nHello, Exit!\nHello, exit !\n".to_owned(), End::EndOfStream)
+            ("Welcome!\nHello, Exit!\nHello, exit !\n".to_owned(), SessionEnd::EndOfStream)
         );
     }
 
     #[test]
     fn a_last_line_without_lf_is_answered() {
-        assert_eq!(answer_lines(b"Bob"), ("Welcome!\nHello, Bob!\n".to_owned(), End::EndOfStream));
+        assert_eq!(
+            answer_lines(b"Bob"),
+            ("Welcome!\nHello, Bob!\n".to_owned(), SessionEnd::EndOfStream)
+        );
     }
 
     #[test]
     fn a_message_over_the_limit_is_told_after_the_replies_owed() {
-        let told = End::Told(Reason::TooLong(TooLong { limit: 8 }));
+        let told = SessionEnd::Error(DecodeError::TooLong { limit: 8 });
         let said = "Welcome!\nHello, Bob!\nError: message longer than 8 bytes\n".to_owned();
         assert_eq!(answer_lines(b"Bob\n123456789\nEve\n"), (said.clone(), told));
         assert_eq!(answer_lines(b"Bob\n12345678\r"), (said, told));
@@ -185,31 +217,31 @@ mod tests {
         let (said, end, messages) =
             answer(Framing::Length, &[b"\0\0\0\x02\n\xff\0\0\0\x04exit\0\0\0\0"]);
         assert_eq!(said, b"\0\0\0\x08Welcome!\0\0\0\x0aHello, \n\xff!");
-        assert_eq!((end, messages), (End::Exit, 1));
+        assert_eq!((end, messages), (SessionEnd::Exit, 1));
     }
 
     #[test]
     fn a_raw_session_has_no_terminators() {
         let (said, end, _) = answer(Framing::Raw, &[b"Bob", b"exit"]);
-        assert_eq!((&*said, end), (&b"Welcome!Hello, Bob!"[..], End::Exit));
+        assert_eq!((&*said, end), (&b"Welcome!Hello, Bob!"[..], SessionEnd::Exit));
     }
 
     #[test]
     fn every_reason_reads_as_the_protocol_has_it() {
-        let said = |reason: Reason| {
+        let said = |reason: ErrorReason| {
             let mut out = Vec::new();
             reason.encode(Framing::Line, &mut out);
             String::from_utf8(out).unwrap()
         };
-        let idle = |millis| Reason::Idle(Duration::from_millis(millis));
+        let idle = |millis| ErrorReason::Idle(Duration::from_millis(millis));
         assert_eq!(said(idle(60_000)), "Error: no complete message for 60 s\n");
         assert_eq!(said(idle(1_500)), "Error: no complete message for 1.5 s\n");
-        assert_eq!(said(Reason::Full), "Error: server is full\n");
+        assert_eq!(said(ErrorReason::Full), "Error: server is full\n");
         assert_eq!(
-            said(Reason::TooManyFromAddress),
+            said(ErrorReason::TooManyFromAddress),
             "Error: too many sessions from your address\n"
         );
-        assert_eq!(said(Reason::ShuttingDown), "Error: server is shutting down\n");
+        assert_eq!(said(ErrorReason::ShuttingDown), "Error: server is shutting down\n");
     }
 
     #[test]
@@ -218,8 +250,46 @@ mod tests {
         let (flood, mut out) = (vec![b'\n'; 1 << 20], Vec::new());
         let mut input = &flood[..];
         assert_eq!(session.receive(&mut input, &mut out), None);
-        assert!(out.len() < ServerSession::ENOUGH + 16, "{} bytes", out.len());
+        assert!(out.len() < ServerSession::OUTPUT_HIGH_WATER + 16, "{} bytes", out.len());
         assert_eq!(input.len(), flood.len() - out.len() / "Hello, !\n".len());
+    }
+
+    #[test]
+    fn no_message_is_taken_once_the_high_water_mark_is_reached() {
+        let mut session = ServerSession::new(Framing::Line, 8);
+        for (held, taken) in
+            [(ServerSession::OUTPUT_HIGH_WATER - 1, 1), (ServerSession::OUTPUT_HIGH_WATER, 0)]
+        {
+            let (mut input, mut out) = (&b"a\nb\n"[..], vec![b'x'; held]);
+            assert_eq!(session.receive(&mut input, &mut out), None);
+            assert_eq!(input.len(), 4 - 2 * taken, "{held}");
+        }
+    }
+
+    #[test]
+    fn a_session_that_has_ended_answers_nothing_more() {
+        let end_by_exit: fn(&mut ServerSession, &mut Vec<u8>) = |session, out| {
+            assert_eq!(session.receive(&mut &b"exit\n"[..], out), Some(SessionEnd::Exit));
+        };
+        let end_by_error: fn(&mut ServerSession, &mut Vec<u8>) = |session, out| {
+            assert!(session.receive(&mut &b"123456789\n"[..], out).is_some());
+        };
+        let end_by_server: fn(&mut ServerSession, &mut Vec<u8>) =
+            |session, out| session.close(ErrorReason::ShuttingDown, out);
+        let end_of_stream: fn(&mut ServerSession, &mut Vec<u8>) = |session, out| {
+            session.receive_end(out);
+        };
+        for end in [end_by_exit, end_by_error, end_by_server, end_of_stream] {
+            let (mut session, mut out) = (ServerSession::new(Framing::Line, 8), Vec::new());
+            assert!(!session.is_closed());
+            end(&mut session, &mut out);
+            assert!(session.is_closed());
+            let (mut input, so_far) = (&b"Bob\n123456789\n"[..], out.len());
+            assert_eq!(session.receive(&mut input, &mut out), None);
+            session.close(ErrorReason::Full, &mut out);
+            assert_eq!(session.receive_end(&mut out), SessionEnd::EndOfStream);
+            assert_eq!((input, out.len(), session.messages()), (&b""[..], so_far, 0));
+        }
     }
 
     proptest! {

@@ -1,6 +1,6 @@
 //! Any split of any stream gives the same messages and the same end.
 
-use hello_proto::{Decoder, Framing, TooLong};
+use hello_proto::{DecodeError, Decoder, Framing};
 
 const LIMIT: usize = 16;
 
@@ -19,7 +19,7 @@ pub(crate) fn holds(input: &[u8]) {
     }
 }
 
-fn decode(framing: Framing, chunks: &[&[u8]]) -> (Vec<Vec<u8>>, Result<(), TooLong>) {
+fn decode(framing: Framing, chunks: &[&[u8]]) -> (Vec<Vec<u8>>, Result<(), DecodeError>) {
     let mut decoder = Decoder::new(framing, LIMIT);
     let mut messages = Vec::new();
     for mut input in chunks.iter().copied() {

@@ -1,6 +1,6 @@
 //! Whatever a client sends, however it is split: the same replies, the same end, bounded output.
 
-use hello_proto::{End, Framing, ServerSession};
+use hello_proto::{Framing, ServerSession, SessionEnd};
 
 const LIMIT: usize = 16;
 
@@ -18,19 +18,19 @@ pub(crate) fn holds(input: &[u8]) {
     }
 }
 
-fn answer(framing: Framing, chunks: &[&[u8]]) -> (Vec<u8>, u64, End) {
+fn answer(framing: Framing, chunks: &[&[u8]]) -> (Vec<u8>, u64, SessionEnd) {
     let mut session = ServerSession::new(framing, LIMIT);
-    let (mut said, mut out) = (Vec::new(), Vec::new());
+    let (mut reply, mut out) = (Vec::new(), Vec::new());
     for mut input in chunks.iter().copied() {
         while !input.is_empty() {
             let end = session.receive(&mut input, &mut out);
-            assert!(out.len() <= ServerSession::ENOUGH + 64);
-            said.append(&mut out);
+            assert!(out.len() <= ServerSession::OUTPUT_HIGH_WATER + 64);
+            reply.append(&mut out);
             if let Some(end) = end {
-                return (said, session.messages(), end);
+                return (reply, session.messages(), end);
             }
         }
     }
-    let end = session.receive_end(&mut said);
-    (said, session.messages(), end)
+    let end = session.receive_end(&mut reply);
+    (reply, session.messages(), end)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{io, mem};
 
-use hello_proto::Reason;
+use hello_proto::ErrorReason;
 use log::{debug, info};
 use mio::{Events, Poll, Token, Waker};
 
@@ -159,7 +159,7 @@ impl Acceptor {
         }
     }
 
-    fn reject(&mut self, stream: Stream, peer: &Peer, reason: Reason) {
+    fn reject(&mut self, stream: Stream, peer: &Peer, reason: ErrorReason) {
         if let Some(repeats) = self.rejected.record(Instant::now()) {
             info!("rejected {peer} at {}: {reason}{repeats}", stream.local());
         }
@@ -190,7 +190,7 @@ impl Acceptor {
         for slot in mem::take(&mut self.listeners) {
             while !self.shared.grace_remaining().is_zero() {
                 match try_accept(&slot.listener, &mut self.stats) {
-                    Ok((stream, peer)) => self.reject(stream, &peer, Reason::ShuttingDown),
+                    Ok((stream, peer)) => self.reject(stream, &peer, ErrorReason::ShuttingDown),
                     Err((AcceptError::Aborted, _)) => {}
                     // Sessions that end leave descriptors for those who wait.
                     Err((AcceptError::Exhausted, _)) => {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::{Duration, Instant};
 
-use hello_proto::{Framing, Reason};
+use hello_proto::{ErrorReason, Framing};
 use mio::{Registry, Token};
 
 use crate::net::linger::{Discarded, LINGER, discard};
@@ -50,7 +50,7 @@ impl Rejections {
     pub(crate) fn reject(
         &mut self,
         stream: Stream,
-        reason: Reason,
+        reason: ErrorReason,
         registry: &Registry,
     ) -> io::Result<()> {
         let mut reply = Vec::new();

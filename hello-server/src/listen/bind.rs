@@ -5,7 +5,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use hello_proto::{Address, Endpoint, HostPort};
+use hello_proto::{Endpoint, EndpointSpec, HostPort};
 use log::{Level, log};
 use rustix::net::sockopt;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -28,23 +28,23 @@ pub(crate) enum BoundSocket {
 
 /// Binds what one address means: a bare `HOST:PORT` is TCP and UDP, on the same port.
 pub(crate) fn bind(
-    address: &Address,
+    address: &EndpointSpec,
     config: &Config,
 ) -> Result<Vec<(Endpoint, BoundSocket)>, BindError> {
     match address {
-        Address::Endpoint(endpoint) => bind_one(endpoint, config).map(|bound| vec![bound]),
-        Address::Bare(requested) => bind_pair(requested, config),
+        EndpointSpec::Endpoint(endpoint) => bind_one(endpoint, config).map(|bound| vec![bound]),
+        EndpointSpec::HostPort(requested) => bind_pair(requested, config),
     }
 }
 
 /// How many sockets [`bind`] makes of `address`.
-pub(crate) fn socket_count(address: &Address, udp_loops: usize) -> usize {
+pub(crate) fn socket_count(address: &EndpointSpec, udp_loops: usize) -> usize {
     match address {
-        Address::Bare(_) => 1 + udp_loops,
-        Address::Endpoint(Endpoint::Udp(_)) => udp_loops,
+        EndpointSpec::HostPort(_) => 1 + udp_loops,
+        EndpointSpec::Endpoint(Endpoint::Udp(_)) => udp_loops,
         // A Unix socket has a lock file beside it.
-        Address::Endpoint(Endpoint::Unix(_) | Endpoint::Unixgram(_)) => 2,
-        Address::Endpoint(Endpoint::Tcp(_)) => 1,
+        EndpointSpec::Endpoint(Endpoint::Unix(_) | Endpoint::Unixgram(_)) => 2,
+        EndpointSpec::Endpoint(Endpoint::Tcp(_)) => 1,
     }
 }
 

@@ -4,7 +4,7 @@ mod closing;
 
 use std::io;
 
-use hello_proto::{Reason, ServerSession};
+use hello_proto::{ErrorReason, ServerSession};
 use log::trace;
 use mio::{Interest, Registry, Token};
 
@@ -15,7 +15,7 @@ use crate::net::stream::Stream;
 use crate::stats::Cause;
 
 /// The most input that one session has read in a turn, in bytes. What arrived together up to this
-/// much is answered together, unless that takes more than [`ServerSession::ENOUGH`] of replies: then
+/// much is answered together, unless that takes more than [`ServerSession::OUTPUT_HIGH_WATER`] of replies: then
 /// the rest has another turn, because it is the replies that cost the time of a turn.
 pub(crate) const READ_BUFFER: usize = 32 * 1024;
 
@@ -44,14 +44,14 @@ pub(crate) enum Status {
 }
 
 /// What a client has not taken, and what it had sent before that was seen: at most
-/// [`ServerSession::ENOUGH`] and one greeting of the one, and one read of the other.
+/// [`ServerSession::OUTPUT_HIGH_WATER`] and one greeting of the one, and one read of the other.
 #[derive(Debug)]
 struct Pending {
     output: Vec<u8>,
     written: usize,
     input: Vec<u8>,
     /// The server ends the session for this reason, once all of this is delivered and answered.
-    reason: Option<Reason>,
+    reason: Option<ErrorReason>,
 }
 
 /// A stream with its session.
@@ -96,7 +96,7 @@ impl Connection {
             bytes_out: 0,
         };
         scratch.output.clear();
-        connection.session.welcome(&mut scratch.output);
+        connection.session.start(&mut scratch.output);
         connection.send_or_buffer(&[], scratch)?;
         Ok(connection)
     }

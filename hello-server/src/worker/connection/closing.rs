@@ -2,7 +2,7 @@
 
 use std::io;
 
-use hello_proto::{End, Reason};
+use hello_proto::{DecodeError, ErrorReason, SessionEnd};
 use log::trace;
 
 use super::{Connection, READ_BUFFER, Scratch, Status};
@@ -31,7 +31,7 @@ impl Connection {
     }
 
     /// Ends the session for `reason`, when what is pending is delivered and answered.
-    fn close_for(&mut self, reason: Reason, cause: Cause, scratch: &mut Scratch) -> Status {
+    fn close_for(&mut self, reason: ErrorReason, cause: Cause, scratch: &mut Scratch) -> Status {
         self.state = State::Closing(cause);
         self.last_active = scratch.now;
         if let Some(pending) = &mut self.pending {
@@ -57,7 +57,7 @@ impl Connection {
             }
         }
         if self.is_open() {
-            self.close_for(Reason::ShuttingDown, Cause::Shutdown, scratch)
+            self.close_for(ErrorReason::ShuttingDown, Cause::Shutdown, scratch)
         } else {
             self.status()
         }
@@ -93,9 +93,11 @@ impl Connection {
             (State::Open, Some(limit)) => {
                 let unread = self.pending.is_some();
                 let cause = if unread { Cause::Unread } else { Cause::Idle };
-                self.close_for(Reason::Idle(limit), cause, scratch)
+                self.close_for(ErrorReason::Idle(limit), cause, scratch)
             }
-            _ => Status::Closed(self.cause(Cause::Shutdown)),
+            (State::Open, None) | (State::Closing(_) | State::Lingering(_), _) => {
+                Status::Closed(self.cause(Cause::Shutdown))
+            }
         }
     }
 
@@ -107,22 +109,22 @@ impl Connection {
         }
     }
 
-    pub(super) fn begin_close(&mut self, end: End) {
+    pub(super) fn begin_close(&mut self, end: SessionEnd) {
         self.state = State::Closing(match end {
-            End::Exit => Cause::Exit,
-            End::EndOfStream => Cause::EndOfStream,
-            End::Told(_) => Cause::TooLong,
+            SessionEnd::Exit => Cause::Exit,
+            SessionEnd::EndOfStream => Cause::EndOfStream,
+            SessionEnd::Error(DecodeError::TooLong { .. }) => Cause::TooLong,
         });
     }
 
     /// Tells the client `reason`, with nothing pending before it.
     pub(super) fn close_with(
         &mut self,
-        reason: Reason,
+        reason: ErrorReason,
         scratch: &mut Scratch,
     ) -> io::Result<Status> {
         scratch.output.clear();
-        self.session.end(reason, &mut scratch.output);
+        self.session.close(reason, &mut scratch.output);
         self.send_or_buffer(&[], scratch)?;
         self.advance_close(true, scratch)
     }

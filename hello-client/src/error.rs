@@ -1,0 +1,168 @@
+//! Everything that can go wrong, and the exit code that says so.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use hello_proto::{MessageError, ReplyError};
+use serde::Serialize;
+use thiserror::Error;
+
+/// What went wrong, from the short fixed list that scripts may rely on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ErrorKind {
+    /// Nothing listens at the endpoint, or a firewall rejects the connection.
+    Refused,
+    /// Something did not happen in time.
+    Timeout,
+    /// The name has no address that may be used.
+    Unresolved,
+    /// There is no way to the endpoint.
+    Unreachable,
+    /// The connection was closed, by the server or by whoever reads standard output.
+    Closed,
+    /// A reply was a wrong one.
+    Mismatch,
+    /// The server ended the session with an error.
+    Server,
+    /// The command line or the script asks for what cannot be done.
+    Usage,
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+impl From<&io::Error> for ErrorKind {
+    fn from(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => Self::Refused,
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Self::Timeout,
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::NotConnected => Self::Closed,
+            _ => Self::Unreachable,
+        }
+    }
+}
+
+/// Why a run failed, in one sentence.
+#[derive(Debug, Error)]
+#[error("{message}")]
+pub(crate) struct Error {
+    /// What went wrong.
+    pub(crate) kind: ErrorKind,
+    /// What the server said instead of the right reply, if it said anything.
+    pub(crate) reply: Option<Vec<u8>>,
+    /// Whether the server was reached before it went wrong.
+    is_reached: bool,
+    message: String,
+}
+
+impl Error {
+    /// The command line or the script asks for what cannot be done.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::unreached(ErrorKind::Usage, message)
+    }
+
+    /// The server could not be reached.
+    pub(crate) fn unreached(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, reply: None, is_reached: false, message: message.into() }
+    }
+
+    /// The server was reached, and its replies are not what they should be.
+    pub(crate) fn unanswered(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { is_reached: true, ..Self::unreached(kind, message) }
+    }
+
+    /// `error` came instead of what was `expected` of the server at `peer` within `timeout`.
+    pub(crate) fn instead_of(
+        expected: &dyn fmt::Display,
+        error: &io::Error,
+        peer: &str,
+        timeout: Duration,
+    ) -> Self {
+        let kind = ErrorKind::from(error);
+        let happened = match kind {
+            ErrorKind::Timeout => format!("no reply from {peer} within {timeout:?}"),
+            ErrorKind::Refused => format!("connection refused by {peer}"),
+            ErrorKind::Closed => format!("connection closed by {peer}"),
+            _ => format!("{peer}: {error}"),
+        };
+        Self::unanswered(kind, format!("{happened}, expected {expected}"))
+    }
+
+    /// Standard output cannot be written.
+    pub(crate) fn output(error: &io::Error) -> Self {
+        Self::unanswered(ErrorKind::Closed, format!("standard output: {error}"))
+    }
+
+    /// All errors of one attempt, on one address after the other. There is at least one.
+    pub(crate) fn join(errors: Vec<Self>) -> Self {
+        let join = |first: Self, next: Self| Self {
+            message: format!("{}; {}", first.message, next.message),
+            ..first
+        };
+        errors.into_iter().reduce(join).expect("a name that resolves has an address to fail on")
+    }
+
+    /// The same error, of a datagram socket that had not received anything.
+    pub(crate) fn before_any_reply(self) -> Self {
+        // Silence is a late reply; only an error from the network says that nobody is there.
+        let is_silence = !matches!(self.kind, ErrorKind::Refused | ErrorKind::Unreachable);
+        Self { is_reached: is_silence, ..self }
+    }
+
+    /// The same error, after retries for as long as `waited`.
+    pub(crate) fn after_retries(mut self, waited: Duration) -> Self {
+        self.message += &format!(" (tried for {:.1} s)", waited.as_secs_f64());
+        self
+    }
+
+    /// 1: a reply was wrong, missing or late; 2: usage; 3: the server could not be reached.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self.kind {
+            ErrorKind::Usage => 2,
+            _ if self.is_reached => 1,
+            _ => 3,
+        }
+    }
+}
+
+impl From<ReplyError> for Error {
+    fn from(error: ReplyError) -> Self {
+        let kind = match error {
+            ReplyError::Server(_) => ErrorKind::Server,
+            ReplyError::Closed { .. } => ErrorKind::Closed,
+            ReplyError::Mismatch { .. } | ReplyError::Decode(_) => ErrorKind::Mismatch,
+        };
+        Self { reply: error.clone().into_reply(), ..Self::unanswered(kind, error.to_string()) }
+    }
+}
+
+/// What is wrong with a message, and what the user can do about it.
+pub(crate) fn advise(error: MessageError) -> String {
+    let advice = match error {
+        MessageError::TooLong { .. } => " (--max-message)",
+        MessageError::LineFeed | MessageError::TrailingCarriageReturn => {
+            "; use --framing length on both sides"
+        }
+        MessageError::Exit => "; the client sends it itself at the end",
+        MessageError::Empty | MessageError::SessionClosed => "",
+    };
+    format!("{error}{advice}")
+}
+
+/// Bytes from outside, in quotes and escaped.
+#[derive(Debug)]
+pub(crate) struct Escaped<'a>(pub(crate) &'a [u8]);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0.escape_ascii())
+    }
+}

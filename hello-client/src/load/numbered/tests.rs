@@ -1,0 +1,151 @@
+use super::*;
+use crate::load::stats::Stats;
+use crate::load::stats::tests::Notes;
+use proptest::prelude::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Sends so many messages, one a millisecond, and returns their replies.
+fn send(datagrams: &mut NumberedDatagrams, count: u32, start: Instant) -> Vec<Vec<u8>> {
+    let mut replies = Vec::new();
+    for number in 0..count {
+        replies.push(greeting(datagrams.message()));
+        datagrams.sent(start + number * Duration::from_millis(1));
+    }
+    replies
+}
+
+fn receive(datagrams: &mut NumberedDatagrams, replies: &[&Vec<u8>], now: Instant) -> Vec<String> {
+    let mut notes = Notes::default();
+    replies.iter().for_each(|reply| datagrams.receive(reply, now, &mut notes));
+    notes.take()
+}
+
+#[test]
+fn a_message_is_its_number_and_filler() {
+    let mut datagrams = NumberedDatagrams::new(16, SECOND);
+    let replies = send(&mut datagrams, 300, Instant::now());
+    assert_eq!(replies[0], b"Hello, 000000000000....!");
+    assert_eq!(replies[299], b"Hello, 00000000012b....!");
+    assert_eq!(NumberedDatagrams::new(NUMBER_SIZE, SECOND).message(), b"000000000000");
+}
+
+#[test]
+fn a_copy_is_a_duplicate_and_no_second_answer() {
+    let start = Instant::now();
+    let mut datagrams = NumberedDatagrams::new(16, SECOND);
+    let r = send(&mut datagrams, 2, start);
+    let events = receive(&mut datagrams, &[&r[0], &r[0], &r[1], &r[0]], start);
+    assert_eq!(events, ["answered 0+1", "duplicated", "answered 1+1", "duplicated"]);
+    assert_eq!(datagrams.in_flight(), 0);
+}
+
+#[test]
+fn two_that_change_places_are_one_reordering() {
+    let start = Instant::now();
+    let mut datagrams = NumberedDatagrams::new(16, SECOND);
+    let r = send(&mut datagrams, 4, start);
+    let events = receive(&mut datagrams, &[&r[1], &r[0], &r[2], &r[3]], start);
+    assert_eq!(
+        events,
+        ["answered 1+1", "answered 0+1", "reordered 0+1", "answered 2+1", "answered 3+1"]
+    );
+}
+
+#[test]
+fn a_lost_message_delays_no_other() {
+    let start = Instant::now();
+    let mut datagrams = NumberedDatagrams::new(16, SECOND);
+    let r = send(&mut datagrams, 3, start);
+    assert_eq!(receive(&mut datagrams, &[&r[1], &r[2]], start), ["answered 1+1", "answered 2+1"]);
+    let mut notes = Notes::default();
+    datagrams.expire(start + SECOND, &mut notes);
+    assert_eq!((notes.take().len(), datagrams.in_flight()), (0, 1));
+    datagrams.expire(start + SECOND + Duration::from_nanos(1), &mut notes);
+    assert_eq!(notes.take(), ["lost 0+1: no reply in time"]);
+    assert_eq!(datagrams.in_flight(), 0);
+}
+
+#[test]
+fn a_reply_to_a_lost_message_is_late_and_then_a_duplicate() {
+    let start = Instant::now();
+    let mut datagrams = NumberedDatagrams::new(16, SECOND);
+    let r = send(&mut datagrams, 1, start);
+    let mut notes = Notes::default();
+    datagrams.expire(start + 2 * SECOND, &mut notes);
+    let events = receive(&mut datagrams, &[&r[0], &r[0]], start + 2 * SECOND);
+    assert_eq!(events, ["late 0+1", "duplicated"]);
+}
+
+#[test]
+fn a_reply_that_is_too_late_is_lost_though_nobody_has_looked_yet() {
+    let start = Instant::now();
+    let mut datagrams = NumberedDatagrams::new(16, SECOND);
+    let r = send(&mut datagrams, 1, start);
+    let events = receive(&mut datagrams, &[&r[0], &r[0]], start + 2 * SECOND);
+    assert_eq!(events, ["lost 0+1: no reply in time", "late 0+1", "duplicated"]);
+}
+
+#[test]
+fn what_is_no_greeting_of_ours_is_wrong_byte_for_byte() {
+    let start = Instant::now();
+    let mut datagrams = NumberedDatagrams::new(16, SECOND);
+    send(&mut datagrams, 2, start);
+    for said in [
+        "Hello, 000000000001...!",
+        "Hello, 000000000001....",
+        "Hello, 000000000001...,!",
+        "Hello, 00000000000A....!",
+        "Hello, +00000000001....!",
+        "Hello, 000000000002....!",
+        "Hello, !",
+        "",
+    ] {
+        let events = receive(&mut datagrams, &[&said.into()], start);
+        assert!(events[0].starts_with("wrong: the server said "), "{said}: {events:?}");
+        assert!(events[0].ends_with("expected \"Hello, 000000000001....!\""), "{events:?}");
+    }
+    assert_eq!(datagrams.in_flight(), 2);
+}
+
+#[test]
+fn when_the_way_is_cut_all_in_flight_is_lost() {
+    let start = Instant::now();
+    let mut datagrams = NumberedDatagrams::new(16, SECOND);
+    let r = send(&mut datagrams, 3, start);
+    receive(&mut datagrams, &[&r[1]], start);
+    let mut notes = Notes::default();
+    datagrams.disconnect(&ConnectionError::Lost(ErrorKind::Refused), start, &mut notes);
+    assert_eq!(notes.take(), ["lost 0+1: cut off (refused)", "lost 2+1: cut off (refused)"]);
+    assert_eq!(datagrams.in_flight(), 0);
+}
+
+proptest! {
+    #[test]
+    fn every_message_is_either_received_or_lost(
+        arrivals in proptest::collection::vec((0..50usize, 0..3000u64), 0..200)
+    ) {
+        let start = Instant::now();
+        let mut datagrams = NumberedDatagrams::new(16, SECOND);
+        let replies = send(&mut datagrams, 50, start);
+        let mut arrivals: Vec<_> = arrivals
+            .into_iter()
+            .map(|(index, at)| (start + Duration::from_millis(50 + at), index))
+            .collect();
+        arrivals.sort_unstable();
+        let mut stats = Stats::new(start);
+        for (now, index) in &arrivals {
+            if index % 2 == 0 {
+                datagrams.expire(*now, &mut stats);
+            }
+            datagrams.receive(&replies[*index], *now, &mut stats);
+        }
+        datagrams.expire(start + 10 * SECOND, &mut stats);
+        prop_assert_eq!(stats.sent(), 50);
+        prop_assert_eq!(datagrams.in_flight(), 0);
+        let answers = stats.received() + stats.late + stats.duplicated;
+        prop_assert_eq!(answers, arrivals.len() as u64);
+        prop_assert!(stats.late <= stats.lost && stats.reordered <= stats.received());
+        prop_assert!(datagrams.window.is_empty());
+    }
+}

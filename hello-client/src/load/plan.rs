@@ -1,0 +1,118 @@
+//! What a run is to do.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hello_proto::check_datagram;
+use socket2::SockAddr;
+
+use super::numbered::NUMBER_SIZE;
+use super::schedule::{Quota, Rate, Schedule};
+use crate::error::advise;
+use crate::options::Target;
+
+/// A run, the same for all its threads.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// The server, and how to talk to it.
+    pub(crate) target: Target,
+    /// Where the server may be; if it has been reached, there alone.
+    pub(crate) addresses: Vec<SockAddr>,
+    /// The messages on a stream, which repeat.
+    pub(crate) pattern: Arc<[Vec<u8>]>,
+    /// The bytes of a message.
+    pub(crate) size: usize,
+    /// How many connections there are, over all threads.
+    pub(crate) connections: usize,
+    /// The most messages in flight on one of them.
+    pub(crate) window: u64,
+    /// When messages are due; without it, one is sent for each reply.
+    pub(crate) rate: Option<Rate>,
+    /// A message that cannot leave when it is due is lost, rather than sent late.
+    pub(crate) drop_late: bool,
+    /// When the first message is due.
+    pub(crate) start: Instant,
+    /// When the warm-up ends.
+    pub(crate) warm_until: Instant,
+    /// When the last message is due, in a run that ends by the clock.
+    pub(crate) end: Option<Instant>,
+    /// How many messages there are after the warm-up, in a run that ends by their number.
+    pub(crate) messages: Option<u64>,
+}
+
+/// One thread's part of a run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Partition {
+    /// From 0.
+    pub(crate) index: usize,
+    /// How many threads there are.
+    pub(crate) count: usize,
+}
+
+impl Plan {
+    /// After this long without a reply a run that ends by the number of its messages is abandoned.
+    pub(super) const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+    /// A closed loop of one connection with one message in flight, for ever, that starts now.
+    pub(crate) fn new(target: Target, addresses: Vec<SockAddr>, size: usize) -> Self {
+        let start = Instant::now();
+        Self {
+            target,
+            addresses,
+            pattern: pattern(size).collect(),
+            size,
+            connections: 1,
+            window: 1,
+            rate: None,
+            drop_late: false,
+            start,
+            warm_until: start,
+            end: None,
+            messages: None,
+        }
+    }
+
+    /// The numbers of the connections of this partition; partitions take turns.
+    pub(super) fn connections_of(&self, partition: Partition) -> impl Iterator<Item = usize> {
+        (partition.index..self.connections).step_by(partition.count)
+    }
+
+    /// The schedule of one connection.
+    pub(super) fn schedule(&self, connection: usize) -> Schedule {
+        match self.rate {
+            Some(rate) => {
+                let turn = (connection as u64, self.connections as u64);
+                Schedule::open(rate, self.start, turn, self.window)
+            }
+            None => Schedule::closed(self.window),
+        }
+    }
+
+    /// How many messages this partition may send.
+    pub(super) fn quota(&self, Partition { index, count }: Partition) -> Quota {
+        let (index, count) = (index as u64, count as u64);
+        let messages = |all: u64| all / count + u64::from(index < all % count);
+        Quota::new(self.warm_until, self.end, self.messages.map(messages))
+    }
+}
+
+/// Messages of `size` bytes that all differ, so that a reply out of place is seen, unless they are
+/// empty.
+fn pattern(size: usize) -> impl Iterator<Item = Vec<u8>> {
+    (b'a'..=b'z').map(move |letter| vec![letter; size])
+}
+
+/// Checks that messages of this `--size` can be measured.
+pub(crate) fn validate_size(size: usize, target: &Target) -> Result<(), String> {
+    if target.is_datagram() && size < NUMBER_SIZE {
+        return Err(format!(
+            "--size {size} is too small for the number of a message, which takes at least \
+             {NUMBER_SIZE} bytes"
+        ));
+    }
+    let checked = match target.is_datagram() {
+        true => check_datagram(&vec![0; size], target.limit),
+        false => pattern(size).try_for_each(|m| target.framing.check(&m, target.limit)),
+    };
+    checked.map_err(|error| format!("--size {size}: {}", advise(error)))
+}

@@ -1,0 +1,115 @@
+use super::*;
+use crate::load::stats::tests::Notes;
+
+const CLOSED: ConnectionError = ConnectionError::Lost(ErrorKind::Closed);
+
+fn pattern() -> Arc<[Vec<u8>]> {
+    (b'a'..=b'z').map(|letter| vec![letter; 2]).collect()
+}
+
+/// Sends these messages; their bytes are ready to be written.
+fn send(session: &mut Session, batch: Batch, now: Instant) {
+    session.send(batch, now);
+    session.outgoing();
+}
+
+/// A welcomed session with this many messages in flight that were sent together, and the moment.
+fn session(count: u64) -> (Session, Instant) {
+    let now = Instant::now();
+    let mut session = Session::new(Framing::Line, pattern(), now);
+    assert!(!session.is_welcomed());
+    session.receive(b"Welcome!\n", now, &mut Notes::default()).unwrap();
+    assert!(session.is_welcomed());
+    if count > 0 {
+        send(&mut session, Batch { first: 0, count, since: now }, now);
+    }
+    (session, now)
+}
+
+#[test]
+fn messages_that_are_sent_together_are_written_together() {
+    let (mut session, _) = session(3);
+    assert_eq!(session.outgoing(), b"aa\nbb\ncc\n");
+    session.advance(4);
+    assert_eq!(session.outgoing(), b"b\ncc\n");
+    session.advance(5);
+    assert_eq!(session.outgoing(), b"");
+}
+
+#[test]
+fn the_pattern_repeats() {
+    let (mut session, now) = session(0);
+    let mut written = Vec::new();
+    for first in 0..30 {
+        session.send(Batch { first, count: 1, since: now }, now);
+        written.extend_from_slice(session.outgoing());
+        let length = session.outgoing().len();
+        session.advance(length);
+    }
+    assert_eq!(written.len(), 90);
+    assert!(written.ends_with(b"yy\nzz\naa\nbb\ncc\ndd\n"));
+}
+
+#[test]
+fn each_reply_is_told_with_the_message_it_answers() {
+    let (mut session, now) = session(2);
+    session.advance(6);
+    send(&mut session, Batch { first: 2, count: 2, since: now }, now);
+    let mut notes = Notes::default();
+    session.receive(b"Hello, aa!\nHello, bb!\nHello, cc!\n", now, &mut notes).unwrap();
+    assert_eq!(notes.take(), ["answered 0+2", "answered 2+1"]);
+    session.receive(b"Hello, no!\n", now, &mut notes).unwrap();
+    let wrong = "wrong 3+1: the server said \"Hello, no!\", expected \"Hello, dd!\"";
+    assert_eq!((notes.take(), session.in_flight()), (vec![wrong.to_owned()], 0));
+}
+
+#[test]
+fn an_error_of_the_server_ends_the_session_and_what_is_in_flight_is_lost() {
+    let (mut session, now) = session(3);
+    let mut notes = Notes::default();
+    let said = b"Hello, aa!\nError: server is shutting down\n";
+    let why = session.receive(said, now, &mut notes).unwrap_err();
+    assert_eq!(why, ConnectionError::Server("server is shutting down".to_owned()));
+    session.disconnect(&why, now, &mut notes);
+    let lost = "lost 1+2: Error: server is shutting down";
+    assert_eq!((notes.take(), session.in_flight()), (vec!["answered 0+1".into(), lost.into()], 0));
+}
+
+#[test]
+fn what_nobody_asked_for_is_wrong_and_ends_the_session() {
+    let (mut session, now) = session(0);
+    let mut notes = Notes::default();
+    let why = session.receive(b"Hello, aa!\n", now, &mut notes).unwrap_err();
+    assert_eq!(why, ConnectionError::Lost(ErrorKind::Mismatch));
+    assert_eq!(notes.take().len(), 1);
+}
+
+#[test]
+fn a_session_is_overdue_only_while_something_is_pending() {
+    let second = Duration::from_secs(1);
+    let (mut session, now) = session(2);
+    assert!(!session.is_overdue(second, now + second));
+    assert!(session.is_overdue(second, now + 2 * second));
+    let mut notes = Notes::default();
+    session.receive(b"Hello, aa!\n", now + second, &mut notes).unwrap();
+    assert!(!session.is_overdue(second, now + 2 * second), "each reply has its time");
+    session.receive(b"Hello, bb!\n", now + second, &mut notes).unwrap();
+    assert!(!session.is_overdue(second, now + 99 * second), "nothing is pending");
+    session.advance(6);
+    send(&mut session, Batch { first: 2, count: 1, since: now }, now + 99 * second);
+    assert!(!session.is_overdue(second, now + 100 * second), "it was sent late");
+    session.disconnect(&CLOSED, now, &mut notes);
+
+    let unwelcomed = Session::new(Framing::Line, pattern(), now);
+    assert!(unwelcomed.is_overdue(second, now + 2 * second), "the welcome is pending");
+}
+
+#[test]
+fn a_boundless_window_is_encoded_in_bounded_pieces() {
+    let (mut session, _) = session(1_000_000_000_000);
+    for _ in 0..3 {
+        let length = session.outgoing().len();
+        assert!(length < Session::OUTPUT_HIGH_WATER + 16, "{length}");
+        session.advance(length);
+    }
+}

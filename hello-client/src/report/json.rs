@@ -1,0 +1,215 @@
+//! The objects that `--json` prints, with units in the names.
+
+use std::io::Write;
+use std::time::Duration;
+
+use hello_proto::Endpoint;
+use serde::Serialize;
+
+use crate::error::{Error, ErrorKind};
+use crate::load::{ErrorCounts, LatencySummary, Stats};
+use crate::options::{BenchOptions, PingOptions, Target};
+
+/// Writes an object in one line.
+///
+/// # Errors
+///
+/// Standard output cannot be written.
+pub(crate) fn write(object: &impl Serialize, mut out: impl Write) -> Result<(), Error> {
+    let mut line = serde_json::to_vec(object).map_err(|error| Error::output(&error.into()))?;
+    line.push(b'\n');
+    out.write_all(&line).and_then(|()| out.flush()).map_err(|error| Error::output(&error))
+}
+
+/// The part of every object that says how the run ended.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct RunStatus {
+    outcome: &'static str,
+    error: Option<ErrorObject>,
+}
+
+#[derive(Debug, Serialize)]
+struct ErrorObject {
+    kind: ErrorKind,
+    message: String,
+}
+
+impl From<&Result<(), Error>> for RunStatus {
+    fn from(outcome: &Result<(), Error>) -> Self {
+        match outcome {
+            Ok(()) => Self { outcome: "ok", error: None },
+            Err(error) => {
+                let error = ErrorObject { kind: error.kind, message: error.to_string() };
+                Self { outcome: "failed", error: Some(error) }
+            }
+        }
+    }
+}
+
+/// A scripted session. Bytes that are not UTF-8 are shown lossily, and exactly in a `…_hex` beside.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct SayReport {
+    pub(crate) endpoint: Option<String>,
+    pub(crate) local_address: Option<String>,
+    pub(crate) peer_address: Option<String>,
+    welcome: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    welcome_hex: Option<String>,
+    messages: Vec<Exchange>,
+    #[serde(flatten)]
+    pub(crate) status: RunStatus,
+}
+
+#[derive(Debug, Serialize)]
+struct Exchange {
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_hex: Option<String>,
+    reply: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply_hex: Option<String>,
+    /// With one digit behind the point.
+    rtt_us: Option<f64>,
+}
+
+impl SayReport {
+    /// A run with `endpoint`, if it is known, of which nothing else is known yet.
+    pub(crate) fn new(endpoint: Option<&Endpoint>) -> Self {
+        Self { endpoint: endpoint.map(Endpoint::to_string), ..Self::default() }
+    }
+
+    /// What came first on a stream, if anything did.
+    pub(crate) fn welcomed(&mut self, welcome: Option<&[u8]>) {
+        self.welcome = welcome.map(lossy);
+        self.welcome_hex = welcome.and_then(hex_unless_utf8);
+    }
+
+    /// What came after `message`, if anything did.
+    pub(crate) fn replied(&mut self, message: &[u8], reply: Option<&[u8]>, round_trip: Duration) {
+        self.messages.push(Exchange {
+            message: lossy(message),
+            message_hex: hex_unless_utf8(message),
+            reply: reply.map(lossy),
+            reply_hex: reply.and_then(hex_unless_utf8),
+            rtt_us: reply.map(|_| (round_trip.as_secs_f64() * 1e7).round() / 10.0),
+        });
+    }
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn hex_unless_utf8(bytes: &[u8]) -> Option<String> {
+    let hex = || bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    str::from_utf8(bytes).is_err().then(hex)
+}
+
+/// What was measured: the part that `bench` and `ping` share.
+#[derive(Debug, Serialize)]
+struct Measurement {
+    rtt_us: LatencySummary,
+    sent: u64,
+    received: u64,
+    lost: u64,
+    #[serde(flatten)]
+    datagrams: Option<DatagramCounts>,
+    errors: Errors,
+    #[serde(flatten)]
+    status: RunStatus,
+}
+
+/// What can happen to datagrams alone.
+#[derive(Debug, Serialize)]
+struct DatagramCounts {
+    duplicated: u64,
+    reordered: u64,
+    late: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Errors {
+    total: u64,
+    wrong_replies: u64,
+    #[serde(flatten)]
+    connections: ErrorCounts,
+}
+
+impl Measurement {
+    fn new(stats: &Stats, target: &Target, outcome: &Result<(), Error>) -> Self {
+        let Stats { lost, duplicated, reordered, late, wrong_replies, .. } = *stats;
+        let datagrams = DatagramCounts { duplicated, reordered, late };
+        let connections = stats.connection_errors.clone();
+        Self {
+            rtt_us: stats.latency.summary(),
+            sent: stats.sent(),
+            received: stats.received(),
+            lost,
+            datagrams: target.is_datagram().then_some(datagrams),
+            errors: Errors { total: stats.errors(), wrong_replies, connections },
+            status: outcome.into(),
+        }
+    }
+}
+
+/// A bench.
+#[derive(Debug, Serialize)]
+pub(crate) struct BenchReport {
+    endpoint: String,
+    connections: usize,
+    pipeline: u64,
+    size_bytes: usize,
+    rate_per_s: Option<u64>,
+    elapsed_s: f64,
+    messages_per_s: Option<f64>,
+    #[serde(flatten)]
+    measurement: Measurement,
+}
+
+impl BenchReport {
+    /// What was counted, and how it ended.
+    pub(crate) fn new(
+        options: &BenchOptions,
+        target: &Target,
+        stats: &Stats,
+        outcome: &Result<(), Error>,
+    ) -> Self {
+        Self {
+            endpoint: target.endpoint.to_string(),
+            connections: options.connections,
+            pipeline: options.pipeline,
+            size_bytes: options.size,
+            rate_per_s: options.rate,
+            elapsed_s: (stats.elapsed().as_secs_f64() * 1e6).round() / 1e6,
+            messages_per_s: stats.messages_per_s().map(|rate| (rate * 10.0).round() / 10.0),
+            measurement: Measurement::new(stats, target, outcome),
+        }
+    }
+}
+
+/// A ping.
+#[derive(Debug, Serialize)]
+pub(crate) struct PingReport {
+    endpoint: String,
+    size_bytes: usize,
+    interval_s: f64,
+    #[serde(flatten)]
+    measurement: Measurement,
+}
+
+impl PingReport {
+    /// What was counted, and how it ended.
+    pub(crate) fn new(
+        options: &PingOptions,
+        target: &Target,
+        stats: &Stats,
+        outcome: &Result<(), Error>,
+    ) -> Self {
+        Self {
+            endpoint: target.endpoint.to_string(),
+            size_bytes: options.size,
+            interval_s: options.interval.as_secs_f64(),
+            measurement: Measurement::new(stats, target, outcome),
+        }
+    }
+}
