@@ -1,18 +1,17 @@
 //! The engine of `bench` and `ping`: many connections, measured.
 //!
-//! [`schedule`] says what to send when, [`session`] and [`numbered`] what a reply means, and
+//! [`schedule`] says what to send when, [`stream`] and [`datagram`] what a reply means, and
 //! [`stats`] counts. They have no sockets, and time comes in as an argument, so that every rule of
-//! measuring can be tested to the nanosecond. [`stream`] and [`datagram`] are the sockets, and
-//! [`engine`] the loop of a thread.
+//! measuring can be tested to the nanosecond. A [`connection`] is one of these sessions on a socket,
+//! and the [`engine`] the loop of a thread.
 
+mod connection;
 mod connection_error;
 mod datagram;
 mod engine;
 mod latency;
-mod numbered;
 mod plan;
 mod schedule;
-mod session;
 mod stats;
 mod stream;
 
@@ -22,9 +21,9 @@ use std::sync::atomic::AtomicBool;
 
 use socket2::Socket;
 
-use datagram::DatagramSocket;
+use datagram::DatagramSession;
 use engine::Engine;
-use stream::StreamConnection;
+use stream::StreamSession;
 
 pub(crate) use connection_error::{ConnectionError, ErrorCounts};
 pub(crate) use latency::{Latency, LatencySummary};
@@ -45,8 +44,8 @@ pub(crate) fn run<O: Observer>(
     stop: &AtomicBool,
 ) -> io::Result<O> {
     if plan.target.is_datagram() {
-        Engine::<DatagramSocket, O>::new(plan, partition, None, observer)?.run(stop)
+        Engine::<DatagramSession, O>::new(plan, partition, None, observer)?.run(stop)
     } else {
-        Engine::<StreamConnection, O>::new(plan, partition, preconnected, observer)?.run(stop)
+        Engine::<StreamSession, O>::new(plan, partition, preconnected, observer)?.run(stop)
     }
 }

@@ -2,8 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
-use std::os::unix::ffi::OsStringExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
@@ -73,34 +72,6 @@ pub(crate) struct SayOptions {
     /// anything is sent; what is piped or typed is said line by line as it comes.
     #[arg(short, long, value_name = "FILE", conflicts_with = "message", verbatim_doc_comment)]
     pub(crate) file: Option<PathBuf>,
-}
-
-/// Where messages come from.
-#[derive(Debug)]
-pub(crate) enum MessageSource {
-    /// The command line.
-    Arguments(Vec<Vec<u8>>),
-    /// The lines of a file.
-    File(PathBuf),
-    /// The lines of standard input.
-    Stdin,
-}
-
-impl SayOptions {
-    /// Where the messages come from.
-    pub(crate) fn source(&self) -> MessageSource {
-        match &self.file {
-            Some(file) if file == Path::new("-") => MessageSource::Stdin,
-            Some(file) => MessageSource::File(file.clone()),
-            None if self.message.is_empty() => {
-                MessageSource::Arguments(["Michael", "Tracy", "Sarah"].map(Vec::from).into())
-            }
-            None => {
-                let messages = self.message.iter().cloned();
-                MessageSource::Arguments(messages.map(OsStringExt::into_vec).collect())
-            }
-        }
-    }
 }
 
 /// Load and latency: how many messages, how fast, how many lost

@@ -33,7 +33,7 @@ fn session(
     target: &Target,
     transcript: &mut Transcript<impl Write>,
 ) -> Result<(), Error> {
-    let mut script = Script::open(&options.source(), target)?;
+    let mut script = Script::open(options, target)?;
     if target.is_datagram() {
         datagram::run(target, &mut script, transcript)
     } else {

@@ -1,194 +1,223 @@
-//! A socket of numbered datagrams.
+//! Numbered datagrams: which reply means what.
 
-use std::io::{Error, ErrorKind as IoErrorKind};
-use std::time::Instant;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
 
-use mio::Token;
-use mio::event::Event as Readiness;
-use socket2::{SockAddr, Socket};
+use hello_proto::{ReplyError, greeted_message, greeting};
 
-use super::engine::{LoadConnection, ThreadContext, receive, send};
-use super::numbered::NumberedDatagrams;
-use super::schedule::Schedule;
-use super::{ConnectionError, Event, Observer, Plan};
+use super::connection::Session;
+use super::{Batch, ConnectionError, Event, Observer, Plan};
 use crate::error::ErrorKind;
-use crate::net::{RETRY_INTERVAL, begin_connect};
 
-/// See [`LoadConnection`].
+/// How many bytes the number of a message takes: 12 hexadecimal digits, enough for 2⁴⁸ messages.
+pub(super) const NUMBER_SIZE: usize = 12;
+
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+/// Numbered datagrams on one socket. Each stands for itself: none waits for another.
 #[derive(Debug)]
-pub(super) struct DatagramSocket {
-    token: Token,
-    schedule: Schedule,
-    datagrams: NumberedDatagrams,
-    socket: Option<Socket>,
-    /// Nothing is sent before then, because of this error.
-    backoff: Option<(ConnectionError, Instant)>,
-    is_blocked: bool,
-    is_reached: bool,
-    /// Which address it tries next.
-    address: usize,
+pub(super) struct DatagramSession {
+    /// The next message: its number, then filler.
+    message: Vec<u8>,
+    timeout: Duration,
+    /// The messages that are still to be sent.
+    unsent: VecDeque<Batch>,
+    /// Since when each message is in flight, from the first that may be answered in time to the
+    /// last; `None` once it is answered.
+    window: VecDeque<Option<Instant>>,
+    /// The number of the first one in the window.
+    base: u64,
+    in_flight: u64,
+    /// The latest message that was answered in time.
+    latest: Option<u64>,
+    /// Messages that were lost, to know a reply that comes late from one that comes twice.
+    lost: BTreeMap<u64, Instant>,
 }
 
-impl LoadConnection for DatagramSocket {
-    fn new(number: usize, token: Token, plan: &Plan, _: Option<Socket>) -> Self {
+impl DatagramSession {
+    /// How many lost messages are remembered, the last ones.
+    const LOST_HISTORY: usize = 1 << 16;
+
+    /// Messages of `size` bytes, at least [`NUMBER_SIZE`], that are lost after `timeout`.
+    fn of_size(size: usize, timeout: Duration) -> Self {
+        let mut message = vec![b'.'; size];
+        write_number(0, &mut message);
         Self {
-            token,
-            schedule: plan.schedule(number),
-            datagrams: NumberedDatagrams::new(plan.size, plan.target.timeout()),
-            socket: None,
-            backoff: None,
-            is_blocked: false,
-            is_reached: false,
-            address: 0,
+            message,
+            timeout,
+            unsent: VecDeque::new(),
+            window: VecDeque::new(),
+            base: 0,
+            in_flight: 0,
+            latest: None,
+            lost: BTreeMap::new(),
         }
     }
 
-    fn schedule(&mut self) -> &mut Schedule {
-        &mut self.schedule
-    }
-
-    fn in_flight(&self) -> u64 {
-        self.datagrams.in_flight()
-    }
-
-    fn on_ready(&mut self, _: &Readiness, context: &mut ThreadContext<impl Observer>) {
-        match self.read(context) {
-            Ok(now) => self.send(now, context),
-            Err(error) => self.disconnect(&error, Instant::now(), context),
+    fn replied(&mut self, batch: Batch, now: Instant, observer: &mut impl Observer) {
+        self.in_flight -= 1;
+        if now.saturating_duration_since(batch.since) > self.timeout {
+            observer.on_event(Event::Lost(batch, &ConnectionError::Lost(ErrorKind::Timeout)), now);
+            observer.on_event(Event::Late(batch), now);
+            return;
         }
-    }
-
-    fn send(&mut self, now: Instant, context: &mut ThreadContext<impl Observer>) {
-        if let Some((why, _)) = &self.backoff {
-            if context.plan.drop_late {
-                let why = why.clone();
-                self.drop_backlog(&why, now, context);
-            }
-        } else if let Err(error) = self.write(now, context) {
-            self.disconnect(&error, now, context);
+        observer.on_event(Event::Answered(batch), now);
+        if self.latest.is_some_and(|latest| batch.first < latest) {
+            observer.on_event(Event::Reordered(batch), now);
         }
+        self.latest = self.latest.max(Some(batch.first));
     }
 
-    fn expire(&mut self, now: Instant, context: &mut ThreadContext<impl Observer>) {
-        if self.in_flight() == 0
-            && let Err(error) = self.read(context)
-        {
-            self.disconnect(&error, now, context);
-        }
-        self.datagrams.expire(now, &mut context.observer);
-        self.backoff.take_if(|(_, until)| now >= *until);
-        if self.backoff.is_none() && self.socket.is_none() {
-            self.connect(now, context);
-        }
-        self.send(now, context);
-    }
-
-    fn abandon(&mut self, now: Instant, context: &mut ThreadContext<impl Observer>) {
-        self.drop_backlog(&ConnectionError::Lost(ErrorKind::Timeout), now, context);
-    }
-}
-
-impl DatagramSocket {
-    fn connect(&mut self, now: Instant, context: &mut ThreadContext<impl Observer>) {
-        let address = &context.plan.addresses[self.address % context.plan.addresses.len()];
-        let connected = begin_connect(&context.plan.target, address).map_err(|error| error.kind);
-        let registered = connected.and_then(|socket| {
-            let registered = context.register(&socket, self.token, false);
-            registered.map(|()| socket).map_err(|error| ErrorKind::from(&error))
-        });
-        match registered {
-            Ok(socket) => self.socket = Some(socket),
-            Err(kind) => self.enter_backoff(ConnectionError::Connect(kind), now, context),
-        }
-    }
-
-    /// Takes what came, and returns when that was.
-    fn read(&mut self, context: &mut ThreadContext<impl Observer>) -> Result<Instant, Error> {
-        let mut now = None;
-        let was_idle = self.in_flight() == 0;
-        // Behind the last reply there can only be copies; they are read with the next one.
-        while let Some(socket) = &self.socket
-            && (was_idle || self.in_flight() > 0)
-        {
-            match receive(socket, &mut context.buffer) {
-                Ok(length) => {
-                    let received = Instant::now();
-                    now = Some(received);
-                    context.last_received = received;
-                    if !self.is_reached {
-                        self.is_reached = true;
-                        context.observer.on_event(Event::Reached, received);
-                    }
-                    let reply = &context.buffer[..length];
-                    self.datagrams.receive(reply, received, &mut context.observer);
-                }
-                Err(error) if error.kind() == IoErrorKind::WouldBlock => break,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(now.unwrap_or_else(Instant::now))
-    }
-
-    fn write<O>(&mut self, now: Instant, context: &mut ThreadContext<O>) -> Result<(), Error> {
-        let Some(socket) = &self.socket else { return Ok(()) };
-        let was_blocked = std::mem::take(&mut self.is_blocked);
-        while self.schedule.ready(self.datagrams.in_flight()) > 0
-            && (self.schedule.is_open() || !context.quota.is_exhausted(now))
-        {
-            match send(socket, self.datagrams.message()) {
-                Ok(_) => {
-                    context.take_quota(&self.schedule, 1, now);
-                    self.datagrams.sent(context.next_batch(&mut self.schedule, 1, now).since);
-                }
-                Err(error) if error.kind() == IoErrorKind::WouldBlock => {
-                    self.is_blocked = true;
-                    break;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        if was_blocked != self.is_blocked {
-            context.reregister(socket, self.token, self.is_blocked)?;
-        }
-        Ok(())
-    }
-
-    /// The way to the server is lost: what is in flight will not be answered.
-    fn disconnect(
-        &mut self,
-        error: &Error,
-        now: Instant,
-        context: &mut ThreadContext<impl Observer>,
-    ) {
-        // A Unix socket stays with the server it was connected to; another address may have one.
-        if !self.is_reached || context.plan.addresses.iter().all(SockAddr::is_unix) {
-            self.socket = None;
-        }
-        self.enter_backoff(ConnectionError::Lost(ErrorKind::from(error)), now, context);
-    }
-
-    fn enter_backoff(
-        &mut self,
-        error: ConnectionError,
-        now: Instant,
-        context: &mut ThreadContext<impl Observer>,
-    ) {
-        self.address += usize::from(!self.is_reached);
-        self.datagrams.disconnect(&error, now, &mut context.observer);
-        context.observer.on_event(Event::Failed(&error), now);
-        self.backoff = Some((error, now + RETRY_INTERVAL));
-    }
-
-    /// What is due or in flight is lost.
-    fn drop_backlog(
+    /// Gives up messages from the front for which `is_lost` holds.
+    fn lose(
         &mut self,
         why: &ConnectionError,
         now: Instant,
-        context: &mut ThreadContext<impl Observer>,
+        observer: &mut impl Observer,
+        is_lost: impl Fn(Instant) -> bool,
     ) {
-        for _ in 0..self.schedule.backlog() {
-            self.datagrams.sent(context.next_batch(&mut self.schedule, 1, now).since);
+        while let Some(front) = self.window.front() {
+            match *front {
+                Some(since) if is_lost(since) => {
+                    self.in_flight -= 1;
+                    self.lost.insert(self.base, since);
+                    if self.lost.len() > Self::LOST_HISTORY {
+                        self.lost.pop_first();
+                    }
+                    observer.on_event(Event::Lost(single(self.base, since), why), now);
+                }
+                Some(_) => break,
+                None => {}
+            }
+            self.window.pop_front();
+            self.base += 1;
         }
-        self.datagrams.disconnect(why, now, &mut context.observer);
+    }
+
+    /// The next message has been sent, and is timed since then.
+    fn sent(&mut self, since: Instant) {
+        self.window.push_back(Some(since));
+        self.in_flight += 1;
+        write_number(self.next(), &mut self.message);
+    }
+
+    fn drop_answered(&mut self) {
+        while self.window.front().is_some_and(Option::is_none) {
+            self.window.pop_front();
+            self.base += 1;
+        }
+    }
+
+    fn next(&self) -> u64 {
+        self.base + self.window.len() as u64
+    }
+
+    /// The number in a greeting of one of our messages.
+    fn number_in(&self, reply: &[u8]) -> Option<u64> {
+        let (digits, filler) = greeted_message(reply)?.split_at_checked(NUMBER_SIZE)?;
+        if filler != &self.message[NUMBER_SIZE..] {
+            return None;
+        }
+        digits.iter().try_fold(0, |number, byte| {
+            let digit = DIGITS.iter().position(|digit| digit == byte)?;
+            Some(number << 4 | digit as u64)
+        })
     }
 }
+
+impl Session for DatagramSession {
+    const IS_DATAGRAM: bool = true;
+
+    fn new(plan: &Plan) -> Self {
+        Self::of_size(plan.size, plan.target.timeout())
+    }
+
+    fn start(&mut self, _: Instant) {}
+
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    fn in_flight(&self) -> u64 {
+        self.in_flight + self.unsent.iter().map(|batch| batch.count).sum::<u64>()
+    }
+
+    fn send(&mut self, batch: Batch, _: Instant) {
+        self.unsent.push_back(batch);
+    }
+
+    fn outgoing(&mut self) -> Option<&[u8]> {
+        self.unsent.front().map(|_| &*self.message)
+    }
+
+    fn advance(&mut self, _: usize) {
+        if let Some(batch) = self.unsent.front_mut() {
+            let since = batch.since;
+            batch.count -= 1;
+            if batch.count == 0 {
+                self.unsent.pop_front();
+            }
+            self.sent(since);
+        }
+    }
+
+    fn receive(
+        &mut self,
+        input: &[u8],
+        now: Instant,
+        observer: &mut impl Observer,
+    ) -> Result<(), ConnectionError> {
+        let Some(answered) = self.number_in(input).filter(|answered| *answered < self.next())
+        else {
+            let mut latest = self.message.clone();
+            write_number(self.next().saturating_sub(1), &mut latest);
+            let expected = Some(greeting(&latest));
+            let error = ReplyError::Mismatch { reply: input.to_vec(), expected };
+            observer.on_event(Event::Wrong(None, &error), now);
+            return Ok(());
+        };
+        let position = answered.checked_sub(self.base).and_then(|at| usize::try_from(at).ok());
+        let since = position.and_then(|at| self.window.get_mut(at)?.take());
+        match since {
+            Some(since) => self.replied(single(answered, since), now, observer),
+            None => match self.lost.remove(&answered) {
+                Some(since) => observer.on_event(Event::Late(single(answered, since)), now),
+                None => observer.on_event(Event::Duplicated, now),
+            },
+        }
+        self.drop_answered();
+        Ok(())
+    }
+
+    fn expire(
+        &mut self,
+        now: Instant,
+        observer: &mut impl Observer,
+    ) -> Result<(), ConnectionError> {
+        let timeout = self.timeout;
+        self.lose(&ConnectionError::Lost(ErrorKind::Timeout), now, observer, |since| {
+            now.saturating_duration_since(since) > timeout
+        });
+        Ok(())
+    }
+
+    fn disconnect(&mut self, why: &ConnectionError, now: Instant, observer: &mut impl Observer) {
+        while !self.unsent.is_empty() {
+            self.advance(self.message.len());
+        }
+        self.lose(why, now, observer, |_| true);
+    }
+}
+
+fn write_number(number: u64, message: &mut [u8]) {
+    for (place, byte) in message[..NUMBER_SIZE].iter_mut().rev().enumerate() {
+        *byte = DIGITS[(number >> (4 * place) & 0xf) as usize];
+    }
+}
+
+fn single(first: u64, since: Instant) -> Batch {
+    Batch { first, count: 1, since }
+}
+
+#[cfg(test)]
+mod tests;

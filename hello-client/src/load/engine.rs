@@ -7,45 +7,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use mio::event::Event as Readiness;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry, Token};
-use rustix::net::{self, RecvFlags, SendFlags};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
     timerfd_settime,
 };
 use socket2::Socket;
 
+use super::connection::{Connection, Session};
 use super::schedule::{Quota, Schedule};
-use super::{Batch, Observer, Partition, Plan};
+use super::{Batch, ConnectionError, Observer, Partition, Plan};
+use crate::error::ErrorKind;
 
 /// How often the engine looks for what has timed out, and for a stop.
 const TICK: Duration = Duration::from_millis(10);
-
-/// One connection, of whatever kind: its schedule, its socket, and what is in flight on it.
-pub(super) trait LoadConnection {
-    /// The connection with this number, on `preconnected` if there is a socket already.
-    fn new(number: usize, token: Token, plan: &Plan, preconnected: Option<Socket>) -> Self;
-
-    /// When its messages are due.
-    fn schedule(&mut self) -> &mut Schedule;
-
-    /// How many messages are in flight.
-    fn in_flight(&self) -> u64;
-
-    /// Reads and writes what can be.
-    fn on_ready(&mut self, readiness: &Readiness, context: &mut ThreadContext<impl Observer>);
-
-    /// Sends what may be sent.
-    fn send(&mut self, now: Instant, context: &mut ThreadContext<impl Observer>);
-
-    /// Connects if it is time to, and gives up what has timed out.
-    fn expire(&mut self, now: Instant, context: &mut ThreadContext<impl Observer>);
-
-    /// Gives up what is due or in flight: the run is over.
-    fn abandon(&mut self, now: Instant, context: &mut ThreadContext<impl Observer>);
-}
 
 /// What the connections of one thread share.
 #[derive(Debug)]
@@ -75,9 +51,9 @@ impl<O> ThreadContext<O> {
         if self.plan.drop_late { Batch { since: now, ..batch } } else { batch }
     }
 
-    /// Asks for the readiness of `socket`.
-    pub(super) fn register(&self, socket: &Socket, token: Token, write: bool) -> io::Result<()> {
-        self.registry.register(&mut SourceFd(&socket.as_raw_fd()), token, interest(write))
+    /// Asks to be told when `socket` can be read or written.
+    pub(super) fn register(&self, socket: &Socket, token: Token) -> io::Result<()> {
+        self.registry.register(&mut SourceFd(&socket.as_raw_fd()), token, interest(true))
     }
 
     /// Asks to be told when `socket` can be written, or not to. While nothing waits to be written
@@ -91,26 +67,13 @@ fn interest(write: bool) -> Interest {
     if write { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE }
 }
 
-/// Receives what there is, without blocking; again if a signal interrupts it.
-pub(super) fn receive(socket: &Socket, buffer: &mut [u8]) -> io::Result<usize> {
-    let received =
-        rustix::io::retry_on_intr(|| net::recv(socket, &mut *buffer, RecvFlags::DONTWAIT));
-    Ok(received?.0)
-}
-
-/// Sends what can be sent without blocking; again if a signal interrupts it.
-pub(super) fn send(socket: &Socket, bytes: &[u8]) -> io::Result<usize> {
-    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-    Ok(rustix::io::retry_on_intr(|| net::send(socket, bytes, flags))?)
-}
-
 /// Runs one thread's connections.
 #[derive(Debug)]
-pub(super) struct Engine<C, O> {
+pub(super) struct Engine<S, O> {
     poll: Poll,
     timer: Timer,
     events: Events,
-    connections: Vec<C>,
+    connections: Vec<Connection<S>>,
     context: ThreadContext<O>,
     /// How many messages became due; the connections take turns.
     scheduled: usize,
@@ -122,7 +85,7 @@ pub(super) struct Engine<C, O> {
     deadline: Option<Instant>,
 }
 
-impl<C: LoadConnection, O: Observer> Engine<C, O> {
+impl<S: Session, O: Observer> Engine<S, O> {
     pub(super) fn new(
         plan: Arc<Plan>,
         partition: Partition,
@@ -132,7 +95,9 @@ impl<C: LoadConnection, O: Observer> Engine<C, O> {
         let poll = Poll::new()?;
         let numbers = plan.connections_of(partition).enumerate();
         let connections = numbers
-            .map(|(index, number)| C::new(number, Token(index), &plan, preconnected.take()))
+            .map(|(index, number)| {
+                Connection::new(number, Token(index), &plan, preconnected.take())
+            })
             .collect();
         Ok(Self {
             timer: Timer::new(poll.registry())?,
@@ -192,7 +157,7 @@ impl<C: LoadConnection, O: Observer> Engine<C, O> {
         let count = self.connections.len();
         let first = self.scheduled;
         let next_due = loop {
-            let schedule = self.connections[self.scheduled % count].schedule();
+            let schedule = &mut self.connections[self.scheduled % count].schedule;
             let due = schedule.next_due()?;
             if due > now {
                 break Some(due);
@@ -211,7 +176,7 @@ impl<C: LoadConnection, O: Observer> Engine<C, O> {
 
     fn tick(&mut self, now: Instant) {
         for connection in &mut self.connections {
-            connection.expire(now, &mut self.context);
+            connection.on_tick(now, &mut self.context);
         }
         self.context.observer.on_tick(now);
     }
@@ -226,8 +191,7 @@ impl<C: LoadConnection, O: Observer> Engine<C, O> {
             self.deadline = Some(now);
         }
         if self.context.quota.is_exhausted(now) {
-            let is_idle = |c: &mut C| c.in_flight() + c.schedule().backlog() == 0;
-            if self.connections.iter_mut().all(is_idle) {
+            if self.connections.iter().all(Connection::is_idle) {
                 // Copies of the last replies may be on their way: until the next tick.
                 return mem::replace(&mut self.drained, true);
             }
@@ -237,7 +201,10 @@ impl<C: LoadConnection, O: Observer> Engine<C, O> {
         if self.deadline.is_none_or(|deadline| now < deadline) {
             return false;
         }
-        self.connections.iter_mut().for_each(|c| c.abandon(now, &mut self.context));
+        let why = ConnectionError::Lost(ErrorKind::Timeout);
+        for connection in &mut self.connections {
+            connection.abandon(&why, now, &mut self.context);
+        }
         true
     }
 

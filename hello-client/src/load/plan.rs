@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use hello_proto::check_datagram;
 use socket2::SockAddr;
 
-use super::numbered::NUMBER_SIZE;
+use super::datagram::NUMBER_SIZE;
 use super::schedule::{Quota, Rate, Schedule};
 use crate::error::advise;
 use crate::options::Target;

@@ -1,254 +1,182 @@
-//! A connection over a stream: opened, measured, and opened again when it was lost.
+//! A session on a stream, with what is in flight in both directions.
 
-use std::io::{Error, ErrorKind as IoErrorKind};
+use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use mio::Token;
-use mio::event::Event as Readiness;
-use socket2::Socket;
+use hello_proto::{ClientSession, Framing, ReplyError};
 
-use super::engine::{LoadConnection, ThreadContext, receive, send};
-use super::schedule::Schedule;
-use super::session::Session;
-use super::{ConnectionError, Event, Observer, Plan};
+use super::connection::Session;
+use super::{Batch, ConnectionError, Event, Observer, Plan};
 use crate::error::ErrorKind;
-use crate::net::{RETRY_INTERVAL, begin_connect, finish_connect};
 
-/// See [`LoadConnection`].
+/// Sends messages of a pattern, and tells an observer what becomes of them.
 #[derive(Debug)]
-pub(super) struct StreamConnection {
-    token: Token,
-    schedule: Schedule,
-    state: State,
-    /// A socket that was connected before the run.
-    preconnected: Option<Socket>,
-    /// Which address it tries next.
-    address: usize,
+pub(super) struct StreamSession {
+    session: ClientSession,
+    framing: Framing,
+    longest: usize,
+    timeout: Duration,
+    is_welcomed: bool,
+    pattern: Arc<[Vec<u8>]>,
+    /// Which message of the pattern is next.
+    next: usize,
+    /// How many messages are still to be encoded.
+    unencoded: u64,
+    /// Bytes to be written, from `written` on.
+    output: Vec<u8>,
+    written: usize,
+    /// The messages whose replies are pending.
+    batches: VecDeque<Batch>,
+    in_flight: u64,
+    /// Since when the next thing that the server should say is waited for.
+    waiting_since: Instant,
 }
 
-#[derive(Debug)]
-enum State {
-    /// There is no connection because of this error, and no attempt to connect before then.
-    Backoff(ConnectionError, Instant),
-    /// It has been connecting since then.
-    Connecting(Socket, Instant),
-    Established(Box<Link>),
-}
+impl StreamSession {
+    /// Once this many bytes are encoded, no more are until those are written.
+    const OUTPUT_HIGH_WATER: usize = 256 * 1024;
 
-/// An open connection.
-#[derive(Debug)]
-struct Link {
-    socket: Socket,
-    session: Session,
-    /// Some of what was to be written is left, and the socket is registered for writing.
-    is_blocked: bool,
-}
-
-impl LoadConnection for StreamConnection {
-    fn new(number: usize, token: Token, plan: &Plan, preconnected: Option<Socket>) -> Self {
-        let state = State::Backoff(ConnectionError::Connect(ErrorKind::Closed), plan.start);
-        Self { token, schedule: plan.schedule(number), state, preconnected, address: 0 }
+    fn of_pattern(framing: Framing, pattern: Arc<[Vec<u8>]>, timeout: Duration) -> Self {
+        let longest = pattern.iter().map(Vec::len).max().unwrap_or_default();
+        Self {
+            session: ClientSession::new(framing, longest),
+            longest,
+            framing,
+            timeout,
+            is_welcomed: false,
+            pattern,
+            next: 0,
+            unencoded: 0,
+            output: Vec::new(),
+            written: 0,
+            batches: VecDeque::new(),
+            in_flight: 0,
+            waiting_since: Instant::now(),
+        }
     }
 
-    fn schedule(&mut self) -> &mut Schedule {
-        &mut self.schedule
+    fn answered(&mut self, mut count: u64, now: Instant, observer: &mut impl Observer) {
+        while count > 0
+            && let Some(batch) = self.pop(count)
+        {
+            count -= batch.count;
+            observer.on_event(Event::Answered(batch), now);
+        }
+    }
+
+    /// Takes the messages in flight that were sent first and together, at most `max`.
+    fn pop(&mut self, max: u64) -> Option<Batch> {
+        let front = self.batches.front_mut()?;
+        let batch = Batch { count: front.count.min(max), ..*front };
+        front.first += batch.count;
+        front.count -= batch.count;
+        if front.count == 0 {
+            self.batches.pop_front();
+        }
+        self.in_flight -= batch.count;
+        Some(batch)
+    }
+}
+
+impl Session for StreamSession {
+    const IS_DATAGRAM: bool = false;
+
+    fn new(plan: &Plan) -> Self {
+        let pattern = Arc::clone(&plan.pattern);
+        Self::of_pattern(plan.target.framing, pattern, plan.target.timeout())
+    }
+
+    fn start(&mut self, now: Instant) {
+        self.session = ClientSession::new(self.framing, self.longest);
+        self.is_welcomed = false;
+        self.unencoded = 0;
+        self.output.clear();
+        self.written = 0;
+        self.waiting_since = now;
+    }
+
+    fn is_ready(&self) -> bool {
+        self.is_welcomed
     }
 
     fn in_flight(&self) -> u64 {
-        if let State::Established(link) = &self.state { link.session.in_flight() } else { 0 }
+        self.in_flight
     }
 
-    fn on_ready(&mut self, readiness: &Readiness, context: &mut ThreadContext<impl Observer>) {
-        let outcome = match &mut self.state {
-            State::Connecting(..) if readiness.is_writable() || readiness.is_error() => {
-                self.establish(context)
-            }
-            State::Established(link) => {
-                link.read(readiness.is_read_closed() || readiness.is_error(), context)
-            }
-            State::Connecting(..) | State::Backoff(..) => return,
-        };
-        match outcome {
-            Ok(now) => self.send(now, context),
-            Err(error) => self.disconnect(error, Instant::now(), context),
+    fn send(&mut self, batch: Batch, now: Instant) {
+        if self.in_flight == 0 {
+            self.waiting_since = now;
         }
+        self.batches.push_back(batch);
+        self.in_flight += batch.count;
+        self.unencoded += batch.count;
     }
 
-    fn send(&mut self, now: Instant, context: &mut ThreadContext<impl Observer>) {
-        match &mut self.state {
-            State::Established(link) if link.session.is_welcomed() => {
-                let ready = self.schedule.ready(link.session.in_flight());
-                let mut wanted = context.take_quota(&self.schedule, ready, now);
-                while wanted > 0 {
-                    let batch = context.next_batch(&mut self.schedule, wanted, now);
-                    wanted -= batch.count;
-                    link.session.send(batch, now);
-                }
-                if let Err(lost) = link.write(self.token, context) {
-                    // What the server said before it closed can still be read, and tells why.
-                    let error = link.read(true, context).err().unwrap_or(lost);
-                    self.disconnect(error, now, context);
-                }
+    fn outgoing(&mut self) -> Option<&[u8]> {
+        if self.written == self.output.len() {
+            self.output.clear();
+            self.written = 0;
+            while self.unencoded > 0 && self.output.len() < Self::OUTPUT_HIGH_WATER {
+                let sent = self.session.send(&self.pattern[self.next], &mut self.output);
+                sent.expect("the pattern was checked, and a closed session is not written to");
+                self.next = (self.next + 1) % self.pattern.len();
+                self.unencoded -= 1;
             }
-            State::Backoff(why, _) if context.plan.drop_late => {
-                let why = why.clone();
-                self.drop_backlog(&why, now, context);
-            }
-            State::Established(_) | State::Connecting(..) | State::Backoff(..) => {}
         }
+        let rest = &self.output[self.written..];
+        (!rest.is_empty()).then_some(rest)
     }
 
-    fn expire(&mut self, now: Instant, context: &mut ThreadContext<impl Observer>) {
-        let timeout = context.plan.target.timeout();
-        let timed_out = match &self.state {
-            State::Backoff(_, until) if now >= *until => return self.connect(now, context),
-            State::Connecting(_, since) if now.saturating_duration_since(*since) > timeout => {
-                ConnectionError::Connect(ErrorKind::Timeout)
-            }
-            State::Established(link) if link.session.is_overdue(timeout, now) => {
-                ConnectionError::Lost(ErrorKind::Timeout)
-            }
-            State::Established(_) | State::Connecting(..) | State::Backoff(..) => return,
-        };
-        self.disconnect(timed_out, now, context);
+    fn advance(&mut self, length: usize) {
+        self.written += length;
     }
 
-    fn abandon(&mut self, now: Instant, context: &mut ThreadContext<impl Observer>) {
-        let why = ConnectionError::Lost(ErrorKind::Timeout);
-        if let State::Established(link) = &mut self.state {
-            link.session.disconnect(&why, now, &mut context.observer);
-        }
-        self.drop_backlog(&why, now, context);
-    }
-}
-
-impl StreamConnection {
-    fn connect(&mut self, now: Instant, context: &mut ThreadContext<impl Observer>) {
-        let address = &context.plan.addresses[self.address % context.plan.addresses.len()];
-        let connecting = match self.preconnected.take() {
-            Some(socket) => Ok(socket),
-            None => begin_connect(&context.plan.target, address).map_err(|error| error.kind),
-        };
-        let registered = connecting.and_then(|socket| {
-            let registered = context.register(&socket, self.token, true);
-            registered.map(|()| socket).map_err(|error| ErrorKind::from(&error))
-        });
-        match registered {
-            Ok(socket) => self.state = State::Connecting(socket, now),
-            Err(kind) => self.disconnect(ConnectionError::Connect(kind), now, context),
-        }
-    }
-
-    /// The connection was made, or could not be.
-    fn establish(
+    fn receive(
         &mut self,
-        context: &mut ThreadContext<impl Observer>,
-    ) -> Result<Instant, ConnectionError> {
-        let now = Instant::now();
-        let address = &context.plan.addresses[self.address % context.plan.addresses.len()];
-        let backoff = State::Backoff(ConnectionError::Connect(ErrorKind::Closed), now);
-        let State::Connecting(socket, _) = mem::replace(&mut self.state, backoff) else {
-            return Ok(now);
-        };
-        finish_connect(&socket, address)
-            .and_then(|()| context.reregister(&socket, self.token, false))
-            .map_err(|error| ConnectionError::Connect(ErrorKind::from(&error)))?;
-        context.observer.on_event(Event::Reached, now);
-        let pattern = Arc::clone(&context.plan.pattern);
-        let session = Session::new(context.plan.target.framing, pattern, now);
-        self.state = State::Established(Box::new(Link { socket, session, is_blocked: false }));
-        Ok(now)
-    }
-
-    /// There is no connection any more.
-    fn disconnect(
-        &mut self,
-        error: ConnectionError,
+        mut input: &[u8],
         now: Instant,
-        context: &mut ThreadContext<impl Observer>,
-    ) {
-        match &mut self.state {
-            State::Established(link) => {
-                link.session.disconnect(&error, now, &mut context.observer);
-            }
-            State::Connecting(..) | State::Backoff(..) => self.address += 1,
-        }
-        context.observer.on_event(Event::Failed(&error), now);
-        self.state = State::Backoff(error, now + RETRY_INTERVAL);
-    }
-
-    /// What is due is lost.
-    fn drop_backlog(
-        &mut self,
-        why: &ConnectionError,
-        now: Instant,
-        context: &mut ThreadContext<impl Observer>,
-    ) {
-        for _ in 0..self.schedule.backlog() {
-            let batch = context.next_batch(&mut self.schedule, 1, now);
-            context.observer.on_event(Event::Lost(batch, why), now);
-        }
-    }
-}
-
-impl Link {
-    /// Takes what came, and returns when that was. If the connection `is_ending`, it reads up to
-    /// that end.
-    fn read(
-        &mut self,
-        is_ending: bool,
-        context: &mut ThreadContext<impl Observer>,
-    ) -> Result<Instant, ConnectionError> {
+        observer: &mut impl Observer,
+    ) -> Result<(), ConnectionError> {
         loop {
-            match receive(&self.socket, &mut context.buffer) {
-                Ok(0) => return Err(ConnectionError::Lost(ErrorKind::Closed)),
-                Ok(length) => {
-                    let now = Instant::now();
-                    context.last_received = now;
-                    self.session.receive(&context.buffer[..length], now, &mut context.observer)?;
-                    // A read that did not fill the buffer has emptied the socket, unless there is
-                    // an end behind the data.
-                    if length < context.buffer.len() && !is_ending {
-                        return Ok(now);
+            let received = self.session.receive(&mut input);
+            if !matches!(received, Ok(0)) {
+                self.waiting_since = now;
+            }
+            match received {
+                Ok(0) => return Ok(()),
+                Ok(replies) => {
+                    let welcome = !mem::replace(&mut self.is_welcomed, true);
+                    self.answered(replies as u64 - u64::from(welcome), now, observer);
+                }
+                Err(ReplyError::Server(reason)) => return Err(ConnectionError::server(&reason)),
+                Err(error) => {
+                    let message = self.pop(1);
+                    observer.on_event(Event::Wrong(message, &error), now);
+                    if message.is_none() || self.session.is_closed() {
+                        return Err(ConnectionError::Lost(ErrorKind::Mismatch));
                     }
                 }
-                Err(error) if error.kind() == IoErrorKind::WouldBlock => return Ok(Instant::now()),
-                Err(error) => return Err(lost(&error)),
             }
         }
     }
 
-    /// Writes what can be written without blocking.
-    fn write<O>(
-        &mut self,
-        token: Token,
-        context: &ThreadContext<O>,
-    ) -> Result<(), ConnectionError> {
-        let was_blocked = mem::take(&mut self.is_blocked);
-        loop {
-            let outgoing = self.session.outgoing();
-            if outgoing.is_empty() {
-                break;
-            }
-            match send(&self.socket, outgoing) {
-                Ok(length) => self.session.advance(length),
-                Err(error) if error.kind() == IoErrorKind::WouldBlock => {
-                    self.is_blocked = true;
-                    break;
-                }
-                Err(error) => return Err(lost(&error)),
-            }
-        }
-        if was_blocked != self.is_blocked {
-            let registered = context.reregister(&self.socket, token, self.is_blocked);
-            registered.map_err(|error| lost(&error))?;
+    /// Nothing has come for the timeout, though something was pending.
+    fn expire(&mut self, now: Instant, _: &mut impl Observer) -> Result<(), ConnectionError> {
+        let is_pending = self.in_flight > 0 || !self.is_welcomed;
+        if is_pending && now.saturating_duration_since(self.waiting_since) > self.timeout {
+            return Err(ConnectionError::Lost(ErrorKind::Timeout));
         }
         Ok(())
     }
+
+    fn disconnect(&mut self, why: &ConnectionError, now: Instant, observer: &mut impl Observer) {
+        while let Some(batch) = self.pop(u64::MAX) {
+            observer.on_event(Event::Lost(batch, why), now);
+        }
+    }
 }
 
-fn lost(error: &Error) -> ConnectionError {
-    ConnectionError::Lost(ErrorKind::from(error))
-}
+#[cfg(test)]
+mod tests;

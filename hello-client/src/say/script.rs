@@ -4,12 +4,14 @@ use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
 use std::vec;
 
 use hello_proto::{DecodeError, Decoder, Framing, MessageError, check_datagram};
 
 use crate::error::{Error, advise};
-use crate::options::{MessageSource, Target};
+use crate::options::{SayOptions, Target};
 
 /// Messages that can be sent, one after the other.
 ///
@@ -29,25 +31,28 @@ enum Origin {
 }
 
 impl<'a> Script<'a> {
-    /// The messages of `source`, to be said to `target`.
+    /// The messages that `options` name, to be sent to `target`; those of the tutorial if they name
+    /// none.
     ///
     /// # Errors
     ///
-    /// A usage error, if the source cannot be opened, or if it can be read twice and holds a
-    /// message that cannot be sent.
-    pub(super) fn open(source: &MessageSource, target: &'a Target) -> Result<Self, Error> {
-        match source {
-            MessageSource::Arguments(messages) => {
-                let script = || Self::new(Origin::Arguments(messages.clone().into_iter()), target);
-                script().check()?;
-                Ok(script())
-            }
-            MessageSource::File(path) => {
-                Self::of_lines(File::open(path), &format!("--file '{}'", path.display()), target)
-            }
-            MessageSource::Stdin => {
+    /// A usage error, if a file cannot be opened, or if it can be read twice and holds a message
+    /// that cannot be sent.
+    pub(super) fn open(options: &SayOptions, target: &'a Target) -> Result<Self, Error> {
+        match &options.file {
+            Some(file) if file == Path::new("-") => {
                 let file = io::stdin().as_fd().try_clone_to_owned().map(File::from);
                 Self::of_lines(file, "standard input", target)
+            }
+            Some(path) => {
+                Self::of_lines(File::open(path), &format!("--file '{}'", path.display()), target)
+            }
+            None if options.message.is_empty() => {
+                Self::of_messages(["Michael", "Tracy", "Sarah"].map(Vec::from).into(), target)
+            }
+            None => {
+                let messages = options.message.iter().cloned();
+                Self::of_messages(messages.map(OsStringExt::into_vec).collect(), target)
             }
         }
     }
@@ -70,6 +75,11 @@ impl<'a> Script<'a> {
             Err(MessageError::Exit) if self.is_last()? => Ok(None),
             Err(error) => Err(self.error(number, &advise(error))),
         }
+    }
+
+    fn of_messages(messages: Vec<Vec<u8>>, target: &'a Target) -> Result<Self, Error> {
+        Self::new(Origin::Arguments(messages.clone().into_iter()), target).check()?;
+        Ok(Self::new(Origin::Arguments(messages.into_iter()), target))
     }
 
     fn of_lines(opened: io::Result<File>, name: &str, target: &'a Target) -> Result<Self, Error> {

@@ -14,7 +14,7 @@ fn outcome(script: Result<Script<'_>, Error>) -> Result<Vec<Vec<u8>>, String> {
 
 fn arguments(options: &[&str], messages: &[&str]) -> Result<Vec<Vec<u8>>, String> {
     let messages = messages.iter().map(|&message| message.into()).collect();
-    outcome(Script::open(&MessageSource::Arguments(messages), &target(options)))
+    outcome(Script::of_messages(messages, &target(options)))
 }
 
 fn file(options: &[&str], content: &[u8]) -> Result<Vec<Vec<u8>>, String> {
@@ -109,7 +109,8 @@ fn a_file_is_read_from_where_it_stands() {
 fn what_cannot_be_read_is_named() {
     let target = target(&[]);
     let problem = |path: &str| {
-        Script::open(&MessageSource::File(path.into()), &target).map(drop).unwrap_err().to_string()
+        let options = SayOptions { message: vec![], file: Some(path.into()) };
+        Script::open(&options, &target).map(drop).unwrap_err().to_string()
     };
     assert_eq!(
         problem("/no/such/file"),

@@ -3,23 +3,35 @@ use crate::load::stats::tests::Notes;
 
 const CLOSED: ConnectionError = ConnectionError::Lost(ErrorKind::Closed);
 
-fn pattern() -> Arc<[Vec<u8>]> {
-    (b'a'..=b'z').map(|letter| vec![letter; 2]).collect()
+/// A session that times out after a second.
+fn new_session(now: Instant) -> StreamSession {
+    let pattern = (b'a'..=b'z').map(|letter| vec![letter; 2]).collect();
+    let mut session = StreamSession::of_pattern(Framing::Line, pattern, Duration::from_secs(1));
+    session.start(now);
+    session
+}
+
+fn outgoing(session: &mut StreamSession) -> &[u8] {
+    session.outgoing().unwrap_or_default()
+}
+
+fn is_overdue(session: &mut StreamSession, now: Instant) -> bool {
+    session.expire(now, &mut Notes::default()).is_err()
 }
 
 /// Sends these messages; their bytes are ready to be written.
-fn send(session: &mut Session, batch: Batch, now: Instant) {
+fn send(session: &mut StreamSession, batch: Batch, now: Instant) {
     session.send(batch, now);
     session.outgoing();
 }
 
 /// A welcomed session with this many messages in flight that were sent together, and the moment.
-fn session(count: u64) -> (Session, Instant) {
+fn session(count: u64) -> (StreamSession, Instant) {
     let now = Instant::now();
-    let mut session = Session::new(Framing::Line, pattern(), now);
-    assert!(!session.is_welcomed());
+    let mut session = new_session(now);
+    assert!(!session.is_ready());
     session.receive(b"Welcome!\n", now, &mut Notes::default()).unwrap();
-    assert!(session.is_welcomed());
+    assert!(session.is_ready());
     if count > 0 {
         send(&mut session, Batch { first: 0, count, since: now }, now);
     }
@@ -29,11 +41,11 @@ fn session(count: u64) -> (Session, Instant) {
 #[test]
 fn messages_that_are_sent_together_are_written_together() {
     let (mut session, _) = session(3);
-    assert_eq!(session.outgoing(), b"aa\nbb\ncc\n");
+    assert_eq!(outgoing(&mut session), b"aa\nbb\ncc\n");
     session.advance(4);
-    assert_eq!(session.outgoing(), b"b\ncc\n");
+    assert_eq!(outgoing(&mut session), b"b\ncc\n");
     session.advance(5);
-    assert_eq!(session.outgoing(), b"");
+    assert_eq!(outgoing(&mut session), b"");
 }
 
 #[test]
@@ -42,8 +54,8 @@ fn the_pattern_repeats() {
     let mut written = Vec::new();
     for first in 0..30 {
         session.send(Batch { first, count: 1, since: now }, now);
-        written.extend_from_slice(session.outgoing());
-        let length = session.outgoing().len();
+        written.extend_from_slice(outgoing(&mut session));
+        let length = outgoing(&mut session).len();
         session.advance(length);
     }
     assert_eq!(written.len(), 90);
@@ -88,28 +100,28 @@ fn what_nobody_asked_for_is_wrong_and_ends_the_session() {
 fn a_session_is_overdue_only_while_something_is_pending() {
     let second = Duration::from_secs(1);
     let (mut session, now) = session(2);
-    assert!(!session.is_overdue(second, now + second));
-    assert!(session.is_overdue(second, now + 2 * second));
+    assert!(!is_overdue(&mut session, now + second));
+    assert!(is_overdue(&mut session, now + 2 * second));
     let mut notes = Notes::default();
     session.receive(b"Hello, aa!\n", now + second, &mut notes).unwrap();
-    assert!(!session.is_overdue(second, now + 2 * second), "each reply has its time");
+    assert!(!is_overdue(&mut session, now + 2 * second), "each reply has its time");
     session.receive(b"Hello, bb!\n", now + second, &mut notes).unwrap();
-    assert!(!session.is_overdue(second, now + 99 * second), "nothing is pending");
+    assert!(!is_overdue(&mut session, now + 99 * second), "nothing is pending");
     session.advance(6);
     send(&mut session, Batch { first: 2, count: 1, since: now }, now + 99 * second);
-    assert!(!session.is_overdue(second, now + 100 * second), "it was sent late");
+    assert!(!is_overdue(&mut session, now + 100 * second), "it was sent late");
     session.disconnect(&CLOSED, now, &mut notes);
 
-    let unwelcomed = Session::new(Framing::Line, pattern(), now);
-    assert!(unwelcomed.is_overdue(second, now + 2 * second), "the welcome is pending");
+    let mut unwelcomed = new_session(now);
+    assert!(is_overdue(&mut unwelcomed, now + 2 * second), "the welcome is pending");
 }
 
 #[test]
 fn a_boundless_window_is_encoded_in_bounded_pieces() {
     let (mut session, _) = session(1_000_000_000_000);
     for _ in 0..3 {
-        let length = session.outgoing().len();
-        assert!(length < Session::OUTPUT_HIGH_WATER + 16, "{length}");
+        let length = outgoing(&mut session).len();
+        assert!(length < StreamSession::OUTPUT_HIGH_WATER + 16, "{length}");
         session.advance(length);
     }
 }

@@ -6,34 +6,37 @@ use proptest::prelude::*;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Sends so many messages, one a millisecond, and returns their replies.
-fn send(datagrams: &mut NumberedDatagrams, count: u32, start: Instant) -> Vec<Vec<u8>> {
+fn send(datagrams: &mut DatagramSession, count: u32, start: Instant) -> Vec<Vec<u8>> {
     let mut replies = Vec::new();
     for number in 0..count {
-        replies.push(greeting(datagrams.message()));
-        datagrams.sent(start + number * Duration::from_millis(1));
+        let since = start + number * Duration::from_millis(1);
+        datagrams.send(Batch { first: number.into(), count: 1, since }, since);
+        let message = datagrams.outgoing().unwrap().to_vec();
+        replies.push(greeting(&message));
+        datagrams.advance(message.len());
     }
     replies
 }
 
-fn receive(datagrams: &mut NumberedDatagrams, replies: &[&Vec<u8>], now: Instant) -> Vec<String> {
+fn receive(datagrams: &mut DatagramSession, replies: &[&Vec<u8>], now: Instant) -> Vec<String> {
     let mut notes = Notes::default();
-    replies.iter().for_each(|reply| datagrams.receive(reply, now, &mut notes));
+    replies.iter().for_each(|reply| datagrams.receive(reply, now, &mut notes).unwrap());
     notes.take()
 }
 
 #[test]
 fn a_message_is_its_number_and_filler() {
-    let mut datagrams = NumberedDatagrams::new(16, SECOND);
+    let mut datagrams = DatagramSession::of_size(16, SECOND);
     let replies = send(&mut datagrams, 300, Instant::now());
     assert_eq!(replies[0], b"Hello, 000000000000....!");
     assert_eq!(replies[299], b"Hello, 00000000012b....!");
-    assert_eq!(NumberedDatagrams::new(NUMBER_SIZE, SECOND).message(), b"000000000000");
+    assert_eq!(DatagramSession::of_size(NUMBER_SIZE, SECOND).message, b"000000000000");
 }
 
 #[test]
 fn a_copy_is_a_duplicate_and_no_second_answer() {
     let start = Instant::now();
-    let mut datagrams = NumberedDatagrams::new(16, SECOND);
+    let mut datagrams = DatagramSession::of_size(16, SECOND);
     let r = send(&mut datagrams, 2, start);
     let events = receive(&mut datagrams, &[&r[0], &r[0], &r[1], &r[0]], start);
     assert_eq!(events, ["answered 0+1", "duplicated", "answered 1+1", "duplicated"]);
@@ -43,7 +46,7 @@ fn a_copy_is_a_duplicate_and_no_second_answer() {
 #[test]
 fn two_that_change_places_are_one_reordering() {
     let start = Instant::now();
-    let mut datagrams = NumberedDatagrams::new(16, SECOND);
+    let mut datagrams = DatagramSession::of_size(16, SECOND);
     let r = send(&mut datagrams, 4, start);
     let events = receive(&mut datagrams, &[&r[1], &r[0], &r[2], &r[3]], start);
     assert_eq!(
@@ -55,13 +58,13 @@ fn two_that_change_places_are_one_reordering() {
 #[test]
 fn a_lost_message_delays_no_other() {
     let start = Instant::now();
-    let mut datagrams = NumberedDatagrams::new(16, SECOND);
+    let mut datagrams = DatagramSession::of_size(16, SECOND);
     let r = send(&mut datagrams, 3, start);
     assert_eq!(receive(&mut datagrams, &[&r[1], &r[2]], start), ["answered 1+1", "answered 2+1"]);
     let mut notes = Notes::default();
-    datagrams.expire(start + SECOND, &mut notes);
+    datagrams.expire(start + SECOND, &mut notes).unwrap();
     assert_eq!((notes.take().len(), datagrams.in_flight()), (0, 1));
-    datagrams.expire(start + SECOND + Duration::from_nanos(1), &mut notes);
+    datagrams.expire(start + SECOND + Duration::from_nanos(1), &mut notes).unwrap();
     assert_eq!(notes.take(), ["lost 0+1: no reply in time"]);
     assert_eq!(datagrams.in_flight(), 0);
 }
@@ -69,10 +72,10 @@ fn a_lost_message_delays_no_other() {
 #[test]
 fn a_reply_to_a_lost_message_is_late_and_then_a_duplicate() {
     let start = Instant::now();
-    let mut datagrams = NumberedDatagrams::new(16, SECOND);
+    let mut datagrams = DatagramSession::of_size(16, SECOND);
     let r = send(&mut datagrams, 1, start);
     let mut notes = Notes::default();
-    datagrams.expire(start + 2 * SECOND, &mut notes);
+    datagrams.expire(start + 2 * SECOND, &mut notes).unwrap();
     let events = receive(&mut datagrams, &[&r[0], &r[0]], start + 2 * SECOND);
     assert_eq!(events, ["late 0+1", "duplicated"]);
 }
@@ -80,7 +83,7 @@ fn a_reply_to_a_lost_message_is_late_and_then_a_duplicate() {
 #[test]
 fn a_reply_that_is_too_late_is_lost_though_nobody_has_looked_yet() {
     let start = Instant::now();
-    let mut datagrams = NumberedDatagrams::new(16, SECOND);
+    let mut datagrams = DatagramSession::of_size(16, SECOND);
     let r = send(&mut datagrams, 1, start);
     let events = receive(&mut datagrams, &[&r[0], &r[0]], start + 2 * SECOND);
     assert_eq!(events, ["lost 0+1: no reply in time", "late 0+1", "duplicated"]);
@@ -89,7 +92,7 @@ fn a_reply_that_is_too_late_is_lost_though_nobody_has_looked_yet() {
 #[test]
 fn what_is_no_greeting_of_ours_is_wrong_byte_for_byte() {
     let start = Instant::now();
-    let mut datagrams = NumberedDatagrams::new(16, SECOND);
+    let mut datagrams = DatagramSession::of_size(16, SECOND);
     send(&mut datagrams, 2, start);
     for said in [
         "Hello, 000000000001...!",
@@ -111,7 +114,7 @@ fn what_is_no_greeting_of_ours_is_wrong_byte_for_byte() {
 #[test]
 fn when_the_way_is_cut_all_in_flight_is_lost() {
     let start = Instant::now();
-    let mut datagrams = NumberedDatagrams::new(16, SECOND);
+    let mut datagrams = DatagramSession::of_size(16, SECOND);
     let r = send(&mut datagrams, 3, start);
     receive(&mut datagrams, &[&r[1]], start);
     let mut notes = Notes::default();
@@ -126,7 +129,7 @@ proptest! {
         arrivals in proptest::collection::vec((0..50usize, 0..3000u64), 0..200)
     ) {
         let start = Instant::now();
-        let mut datagrams = NumberedDatagrams::new(16, SECOND);
+        let mut datagrams = DatagramSession::of_size(16, SECOND);
         let replies = send(&mut datagrams, 50, start);
         let mut arrivals: Vec<_> = arrivals
             .into_iter()
@@ -136,11 +139,11 @@ proptest! {
         let mut stats = Stats::new(start);
         for (now, index) in &arrivals {
             if index % 2 == 0 {
-                datagrams.expire(*now, &mut stats);
+                datagrams.expire(*now, &mut stats).unwrap();
             }
-            datagrams.receive(&replies[*index], *now, &mut stats);
+            datagrams.receive(&replies[*index], *now, &mut stats).unwrap();
         }
-        datagrams.expire(start + 10 * SECOND, &mut stats);
+        datagrams.expire(start + 10 * SECOND, &mut stats).unwrap();
         prop_assert_eq!(stats.sent(), 50);
         prop_assert_eq!(datagrams.in_flight(), 0);
         let answers = stats.received() + stats.late + stats.duplicated;
