@@ -14,7 +14,7 @@ Examples:
   hello-client -s udp://[::1]:9999 Bob    does a datagram get there and back?
   hello-client -s db1:9999 --wait 60s hi  wait for a server that is starting
   hello-client -s unix:///run/hello.sock  a Unix socket
-  hello-client -f names.txt --json        a script, told to another program
+  hello-client -f names.txt --json        a script, as JSON for another program
   hello-client -f -                       type a line, see the reply
   hello-client -- say                     a message with the name of a command
   hello-client ping                       round trips, one a second

@@ -18,7 +18,7 @@ pub(crate) enum ErrorKind {
     Timeout,
     /// The name has no address that may be used.
     Unresolved,
-    /// There is no way to the endpoint.
+    /// The network has no route to the endpoint, or refuses to use it.
     Unreachable,
     /// The connection was closed, by the server or by whoever reads standard output.
     Closed,

@@ -1,4 +1,4 @@
-//! Sockets of all four kinds, on which nothing blocks longer than it was told to.
+//! Sockets of all four kinds, on which no call blocks past its deadline.
 
 mod connect;
 mod locate;
@@ -161,7 +161,7 @@ fn resolve(
     }
 }
 
-/// Makes an attempt, and then others until one succeeds or `wait` is over. `attempt` is told
+/// Makes an attempt, and then others until one succeeds or `wait` is over. `attempt` receives
 /// whether it is the last one, which begins when the wait is over.
 ///
 /// # Errors
@@ -197,7 +197,7 @@ pub(crate) fn raise_open_files(connections: usize, threads: usize) -> Result<(),
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     let limit = if raised.is_ok() { maximum } else { current };
-    // Without a limit there is no number.
+    // `None` is RLIM_INFINITY.
     let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let most = limit.saturating_sub(RESERVED).saturating_sub(threads.saturating_mul(4));
     if connections <= most {

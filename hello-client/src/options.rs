@@ -69,7 +69,7 @@ pub(crate) struct SayOptions {
     /// Say the lines of FILE, `-` for standard input
     ///
     /// LF ends a line, and a CR before it is dropped. A file is checked whole before
-    /// anything is sent; what is piped or typed is said line by line as it comes.
+    /// anything is sent; what is piped or typed is sent line by line as it comes.
     #[arg(short, long, value_name = "FILE", conflicts_with = "message", verbatim_doc_comment)]
     pub(crate) file: Option<PathBuf>,
 }
@@ -286,7 +286,7 @@ pub(crate) struct OutputOptions {
     /// Log more: which address was reached, and with -vv every try; RUST_LOG overrides
     #[arg(short, long, global = true, action = ArgAction::Count)]
     verbose: u8,
-    /// Log less; why a run failed is still said
+    /// Log less; why a run failed is printed all the same
     #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "verbose")]
     pub(crate) quiet: u8,
 }

@@ -27,7 +27,7 @@ pub(crate) fn number(number: u64) -> String {
     grouped
 }
 
-/// So many of these.
+/// A count with its noun.
 pub(crate) fn plural(count: u64, one: &str) -> String {
     let ending = if count == 1 { "" } else { "s" };
     format!("{} {one}{ending}", number(count))
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn thousands_are_told_apart() {
+    fn thousands_are_separated() {
         for (value, expected) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")]
         {
             assert_eq!(number(value), expected);

@@ -7,22 +7,17 @@ use crate::cli::tests::bench;
 use serde_json::Value;
 
 /// The object that `--json` prints, and the exit code.
-fn told(words: &[&str]) -> (Value, u8) {
-    told_until(words, Arc::default())
-}
-
-/// The same, of a run that is told to `stop`.
-fn told_until(words: &[&str], stop: Arc<AtomicBool>) -> (Value, u8) {
+fn run_json(words: &[&str]) -> (Value, u8) {
     let (options, target, output) = bench(&[&["--json"], words].concat());
     let mut out = Vec::new();
-    let code = run(&options, &target, &output, &mut out, || Ok(stop));
+    let code = run(&options, &target, &output, &mut out, || Ok(Arc::default()));
     assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 1);
     let code = (0..=9).find(|number| ExitCode::from(*number) == code).unwrap();
     (serde_json::from_slice(&out).unwrap(), code)
 }
 
 /// The report that a person reads.
-fn text(words: &[&str]) -> String {
+fn run_text(words: &[&str]) -> String {
     let mut out = Vec::new();
     let (options, target, output) = bench(words);
     run(&options, &target, &output, &mut out, || Ok(Arc::default()));

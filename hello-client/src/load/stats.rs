@@ -44,12 +44,12 @@ pub(crate) enum Event<'a> {
     Failed(&'a ConnectionError),
 }
 
-/// Who is told what happens.
+/// Counts, prints or shows what happens.
 pub(crate) trait Observer {
-    /// This happened, now.
+    /// Called when `event` happens, at `now`.
     fn on_event(&mut self, event: Event<'_>, now: Instant);
 
-    /// Every few milliseconds, between events.
+    /// Called every few milliseconds, between events.
     fn on_tick(&mut self, now: Instant) {
         let _ = now;
     }
@@ -223,7 +223,7 @@ impl Observer for Stats {
 pub(super) mod tests {
     use super::*;
 
-    /// Remembers what it was told, in short.
+    /// Keeps events, in short.
     #[derive(Debug, Default)]
     pub(crate) struct Notes(pub(crate) Vec<String>);
 
@@ -245,7 +245,7 @@ pub(super) mod tests {
     }
 
     impl Notes {
-        /// What was noted since the last time.
+        /// The events since the last call.
         pub(crate) fn take(&mut self) -> Vec<String> {
             std::mem::take(&mut self.0)
         }

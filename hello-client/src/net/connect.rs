@@ -23,8 +23,8 @@ pub(crate) fn connect(target: &Target) -> Result<Connection, Error> {
     })
 }
 
-/// Makes a datagram socket for each address of `target`; whether a server is there is not known
-/// before its first reply. There is at least one.
+/// Makes a datagram socket for each address of `target`, at least one. That a server is there is
+/// not known before its first reply.
 ///
 /// # Errors
 ///
@@ -140,7 +140,7 @@ fn bound_socket(target: &Target, address: &SockAddr) -> Result<Socket, Error> {
 fn connect_before(socket: &Socket, address: &SockAddr, deadline: Deadline) -> io::Result<()> {
     let left = deadline.remaining_or_timed_out()?;
     if address.is_unix() {
-        // A full backlog is no error that poll(2) could wait out; connect(2) itself waits.
+        // With a full backlog connect(2) itself blocks; poll(2) would report an error.
         socket.set_write_timeout(Some(left))?;
         return match socket.connect(address) {
             // A call with a timeout is not restarted when the process has been stopped: signal(7).

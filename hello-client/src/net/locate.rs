@@ -1,6 +1,6 @@
 //! Which of its addresses a server is at.
 
-use std::io::{self};
+use std::io;
 use std::time::Duration;
 
 use socket2::{SockAddr, Socket};
@@ -13,7 +13,7 @@ use crate::options::Target;
 /// How long a server that may not be there yet has to answer, before it is asked again.
 const PROBE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// What a measurement asks to find a server of datagrams, and what it should be told.
+/// What a measurement asks to find a server of datagrams, and the right answer.
 const PROBE: (&[u8], &[u8]) = (b"?", b"Hello, ?!");
 
 /// The way to a server.

@@ -26,7 +26,7 @@ fn the_first_address_that_accepts_is_taken() {
 }
 
 #[test]
-fn every_address_that_failed_is_told() {
+fn every_address_that_failed_is_reported() {
     let (one, two) = (deaf_socket(), deaf_socket());
     let addresses = [one.local_addr().unwrap(), two.local_addr().unwrap()];
     let deadline = Deadline::after(Duration::from_secs(60));

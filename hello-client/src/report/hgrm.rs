@@ -32,7 +32,7 @@ impl<'a> HdrFile<'a> {
     ///
     /// # Errors
     ///
-    /// There is no room for it.
+    /// Those of write(2): most likely the disk is full.
     pub(crate) fn write(self, latency: &Latency) -> Result<(), Error> {
         let Some((file, path)) = self.0 else { return Ok(()) };
         write(latency, file).map_err(|error| {

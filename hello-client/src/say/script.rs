@@ -159,7 +159,7 @@ impl Lines {
     ///
     /// # Errors
     ///
-    /// Why there is none, to be displayed behind the place of the line.
+    /// Why the line cannot be read, to be displayed behind its number.
     fn next(&mut self) -> Result<Option<Vec<u8>>, String> {
         let invalid = |error: DecodeError| format!("it is {error} (--max-message)");
         loop {

@@ -96,8 +96,8 @@ impl ClientSession {
         self.lengths.len()
     }
 
-    /// Whether the session has ended: the stream did, the server said why, or its replies can no
-    /// longer be told to belong to our messages.
+    /// Whether the session has ended: with the stream, with an error of the server, or with bytes
+    /// that leave unclear which message the next reply belongs to.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.closed

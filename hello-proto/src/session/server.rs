@@ -15,11 +15,11 @@ pub enum SessionEnd {
     Exit,
     /// There was no more data.
     EndOfStream,
-    /// The input cannot be decoded. The client has been told so.
+    /// The input cannot be decoded. The error that says so has been encoded.
     Error(DecodeError),
 }
 
-/// Why a server ends a session itself. Displayed as the client is told, without `Error: `.
+/// Why a server ends a session itself. Displayed as it is sent, without `Error: `.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ErrorReason {
     /// The input cannot be decoded.
@@ -179,12 +179,12 @@ mod tests {
     }
 
     fn answer_lines(input: &[u8]) -> (String, SessionEnd) {
-        let (said, end, _) = answer(Framing::Line, &[input]);
-        (String::from_utf8(said).unwrap(), end)
+        let (replies, end, _) = answer(Framing::Line, &[input]);
+        (String::from_utf8(replies).unwrap(), end)
     }
 
     #[test]
-    fn exit_ends_a_session_after_the_replies_owed_and_is_not_answered() {
+    fn exit_ends_a_session_after_the_pending_replies_and_is_not_answered() {
         assert_eq!(
             answer_lines(b"Bob\nexit\nEve\n"),
             ("Welcome!\nHello, Bob!\n".to_owned(), SessionEnd::Exit)
@@ -205,43 +205,43 @@ mod tests {
     }
 
     #[test]
-    fn a_message_over_the_limit_is_told_after_the_replies_owed() {
-        let told = SessionEnd::Error(DecodeError::TooLong { limit: 8 });
-        let said = "Welcome!\nHello, Bob!\nError: message longer than 8 bytes\n".to_owned();
-        assert_eq!(answer_lines(b"Bob\n123456789\nEve\n"), (said.clone(), told));
-        assert_eq!(answer_lines(b"Bob\n12345678\r"), (said, told));
+    fn a_message_over_the_limit_is_reported_after_the_pending_replies() {
+        let end = SessionEnd::Error(DecodeError::TooLong { limit: 8 });
+        let replies = "Welcome!\nHello, Bob!\nError: message longer than 8 bytes\n".to_owned();
+        assert_eq!(answer_lines(b"Bob\n123456789\nEve\n"), (replies.clone(), end));
+        assert_eq!(answer_lines(b"Bob\n12345678\r"), (replies, end));
     }
 
     #[test]
     fn a_length_framed_session_is_framed_in_both_directions() {
-        let (said, end, messages) =
+        let (replies, end, messages) =
             answer(Framing::Length, &[b"\0\0\0\x02\n\xff\0\0\0\x04exit\0\0\0\0"]);
-        assert_eq!(said, b"\0\0\0\x08Welcome!\0\0\0\x0aHello, \n\xff!");
+        assert_eq!(replies, b"\0\0\0\x08Welcome!\0\0\0\x0aHello, \n\xff!");
         assert_eq!((end, messages), (SessionEnd::Exit, 1));
     }
 
     #[test]
     fn a_raw_session_has_no_terminators() {
-        let (said, end, _) = answer(Framing::Raw, &[b"Bob", b"exit"]);
-        assert_eq!((&*said, end), (&b"Welcome!Hello, Bob!"[..], SessionEnd::Exit));
+        let (replies, end, _) = answer(Framing::Raw, &[b"Bob", b"exit"]);
+        assert_eq!((&*replies, end), (&b"Welcome!Hello, Bob!"[..], SessionEnd::Exit));
     }
 
     #[test]
     fn every_reason_reads_as_the_protocol_has_it() {
-        let said = |reason: ErrorReason| {
+        let encoded = |reason: ErrorReason| {
             let mut out = Vec::new();
             reason.encode(Framing::Line, &mut out);
             String::from_utf8(out).unwrap()
         };
         let idle = |millis| ErrorReason::Idle(Duration::from_millis(millis));
-        assert_eq!(said(idle(60_000)), "Error: no complete message for 60 s\n");
-        assert_eq!(said(idle(1_500)), "Error: no complete message for 1.5 s\n");
-        assert_eq!(said(ErrorReason::Full), "Error: server is full\n");
+        assert_eq!(encoded(idle(60_000)), "Error: no complete message for 60 s\n");
+        assert_eq!(encoded(idle(1_500)), "Error: no complete message for 1.5 s\n");
+        assert_eq!(encoded(ErrorReason::Full), "Error: server is full\n");
         assert_eq!(
-            said(ErrorReason::TooManyFromAddress),
+            encoded(ErrorReason::TooManyFromAddress),
             "Error: too many sessions from your address\n"
         );
-        assert_eq!(said(ErrorReason::ShuttingDown), "Error: server is shutting down\n");
+        assert_eq!(encoded(ErrorReason::ShuttingDown), "Error: server is shutting down\n");
     }
 
     #[test]

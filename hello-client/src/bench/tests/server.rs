@@ -4,46 +4,46 @@ use std::thread;
 
 /// A server whose sessions are as given, one after the other, each with its number, and its
 /// endpoint.
-pub(super) fn server(session: impl Fn(u64, Wire) + Send + 'static) -> String {
+pub(super) fn server(session: impl Fn(u64, Peer) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
         for number in 0.. {
-            session(number, Wire::new(listener.accept().unwrap().0));
+            session(number, Peer::new(listener.accept().unwrap().0));
         }
     });
     endpoint
 }
 
 /// The server's side of a session.
-pub(super) struct Wire {
+pub(super) struct Peer {
     lines: BufReader<TcpStream>,
-    said: TcpStream,
+    writer: TcpStream,
 }
 
-impl Wire {
+impl Peer {
     pub(super) fn new(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
-        Self { said: stream.try_clone().unwrap(), lines: BufReader::new(stream) }
+        Self { writer: stream.try_clone().unwrap(), lines: BufReader::new(stream) }
     }
 
-    pub(super) fn says(&mut self, text: &str) {
+    pub(super) fn send(&mut self, text: &str) {
         // A client that has measured enough is gone.
-        let _ = self.said.write_all(text.as_bytes());
+        let _ = self.writer.write_all(text.as_bytes());
     }
 
-    pub(super) fn hears(&mut self) -> Option<String> {
+    pub(super) fn receive(&mut self) -> Option<String> {
         let mut line = String::new();
         let length = self.lines.read_line(&mut line).unwrap_or_default();
         (length > 0).then(|| line.trim_end().to_owned())
     }
 
     /// Answers each message, as given for its number and text, until the client is gone.
-    pub(super) fn answers(&mut self, answer: impl Fn(u64, &str) -> String) {
-        self.says("Welcome!\n");
+    pub(super) fn answer(&mut self, answer: impl Fn(u64, &str) -> String) {
+        self.send("Welcome!\n");
         let mut number = 0;
-        while let Some(message) = self.hears() {
-            self.says(&answer(number, &message));
+        while let Some(message) = self.receive() {
+            self.send(&answer(number, &message));
             number += 1;
         }
     }

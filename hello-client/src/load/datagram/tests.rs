@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Sends so many messages, one a millisecond, and returns their replies.
+/// Sends `count` messages, one a millisecond, and returns their replies.
 fn send(datagrams: &mut DatagramSession, count: u32, start: Instant) -> Vec<Vec<u8>> {
     let mut replies = Vec::new();
     for number in 0..count {
@@ -94,7 +94,7 @@ fn what_is_no_greeting_of_ours_is_wrong_byte_for_byte() {
     let start = Instant::now();
     let mut datagrams = DatagramSession::of_size(16, SECOND);
     send(&mut datagrams, 2, start);
-    for said in [
+    for reply in [
         "Hello, 000000000001...!",
         "Hello, 000000000001....",
         "Hello, 000000000001...,!",
@@ -104,8 +104,8 @@ fn what_is_no_greeting_of_ours_is_wrong_byte_for_byte() {
         "Hello, !",
         "",
     ] {
-        let events = receive(&mut datagrams, &[&said.into()], start);
-        assert!(events[0].starts_with("wrong: the server said "), "{said}: {events:?}");
+        let events = receive(&mut datagrams, &[&reply.into()], start);
+        assert!(events[0].starts_with("wrong: the server said "), "{reply}: {events:?}");
         assert!(events[0].ends_with("expected \"Hello, 000000000001....!\""), "{events:?}");
     }
     assert_eq!(datagrams.in_flight(), 2);

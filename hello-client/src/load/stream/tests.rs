@@ -63,7 +63,7 @@ fn the_pattern_repeats() {
 }
 
 #[test]
-fn each_reply_is_told_with_the_message_it_answers() {
+fn each_reply_is_reported_with_the_message_it_answers() {
     let (mut session, now) = session(2);
     session.advance(6);
     send(&mut session, Batch { first: 2, count: 2, since: now }, now);
@@ -79,8 +79,8 @@ fn each_reply_is_told_with_the_message_it_answers() {
 fn an_error_of_the_server_ends_the_session_and_what_is_in_flight_is_lost() {
     let (mut session, now) = session(3);
     let mut notes = Notes::default();
-    let said = b"Hello, aa!\nError: server is shutting down\n";
-    let why = session.receive(said, now, &mut notes).unwrap_err();
+    let replies = b"Hello, aa!\nError: server is shutting down\n";
+    let why = session.receive(replies, now, &mut notes).unwrap_err();
     assert_eq!(why, ConnectionError::Server("server is shutting down".to_owned()));
     session.disconnect(&why, now, &mut notes);
     let lost = "lost 1+2: Error: server is shutting down";
