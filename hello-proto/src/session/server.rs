@@ -106,10 +106,7 @@ impl ServerSession {
                     self.messages += 1;
                 }
                 Ok(None) => break,
-                Err(error) => {
-                    self.close(error.into(), out);
-                    return Some(SessionEnd::Error(error));
-                }
+                Err(error) => return Some(self.reject(error, out)),
             }
         }
         None
@@ -130,11 +127,14 @@ impl ServerSession {
                 self.end(SessionEnd::EndOfStream)
             }
             Ok(None) => self.end(SessionEnd::EndOfStream),
-            Err(error) => {
-                self.close(error.into(), out);
-                SessionEnd::Error(error)
-            }
+            Err(error) => self.reject(error, out),
         }
+    }
+
+    #[cold]
+    fn reject(&mut self, error: DecodeError, out: &mut Vec<u8>) -> SessionEnd {
+        self.close(error.into(), out);
+        SessionEnd::Error(error)
     }
 
     /// Ends the session from the server's side: appends the error that says why, unless the session
