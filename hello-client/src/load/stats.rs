@@ -192,7 +192,6 @@ impl Stats {
 }
 
 impl Observer for Stats {
-    #[inline]
     fn on_event(&mut self, event: Event<'_>, now: Instant) {
         match event {
             Event::Answered(batch) if self.counts(batch) => {

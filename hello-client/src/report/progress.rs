@@ -117,7 +117,6 @@ impl Watched {
 }
 
 impl Observer for Watched {
-    #[inline]
     fn on_event(&mut self, event: Event<'_>, now: Instant) {
         self.stats.on_event(event, now);
     }
