@@ -155,6 +155,7 @@ impl ServerSession {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::framing::tests::delimited;
     use proptest::prelude::*;
 
     /// What a server says to `chunks` followed by the end of the stream, and how the session ends.
@@ -299,7 +300,7 @@ mod tests {
                 prop_oneof![Just(b"exit\n".to_vec()), Just(b"\0\0\0\x04exit".to_vec()),
                             proptest::collection::vec(prop_oneof![Just(b'\n'), 0..9u8], 0..12)],
                 0..9),
-            framing in prop_oneof![Just(Framing::Line), Just(Framing::Length)],
+            framing in delimited(),
             size in 1usize..9,
         ) {
             let bytes = bytes.concat();

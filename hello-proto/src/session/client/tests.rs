@@ -1,4 +1,5 @@
 use super::*;
+use crate::framing::tests::delimited;
 use crate::{DecodeError, ServerSession, SessionEnd, greeting};
 use proptest::prelude::*;
 
@@ -183,7 +184,7 @@ fn what_has_been_received_is_forgotten() {
 proptest! {
     #[test]
     fn both_sides_understand_each_other_however_the_bytes_are_split(
-        framing in prop_oneof![Just(Framing::Line), Just(Framing::Length)],
+        framing in delimited(),
         messages: Vec<Vec<u8>>, up in 1usize..40, down in 1usize..40,
     ) {
         let mut client = ClientSession::new(framing, 1024);
@@ -204,7 +205,7 @@ proptest! {
 
     #[test]
     fn however_the_bytes_arrive_every_reply_is_judged_alike(
-        framing in prop_oneof![Just(Framing::Line), Just(Framing::Length)],
+        framing in delimited(),
         flaws in proptest::collection::vec(proptest::bool::weighted(0.2), 1..80),
         size in 1usize..40,
     ) {
