@@ -3,7 +3,7 @@
 mod connect;
 mod locate;
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::mpsc;
 use std::thread;
@@ -14,7 +14,7 @@ use log::{debug, info};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{SockAddr, Socket};
 
-use crate::error::{Error, ErrorKind as Kind};
+use crate::error::{Error, ErrorKind};
 use crate::options::Family;
 
 pub(crate) use connect::{begin_connect, connect, connect_each, finish_connect};
@@ -47,10 +47,10 @@ impl Deadline {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::TimedOut`], once it is over.
+    /// [`io::ErrorKind::TimedOut`], once it is over.
     fn remaining_or_timed_out(self) -> io::Result<Duration> {
         match self.remaining() {
-            Duration::ZERO => Err(ErrorKind::TimedOut.into()),
+            Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
             remaining => Ok(remaining.max(Duration::from_millis(1))),
         }
     }
@@ -82,7 +82,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// Those of send(2), and [`ErrorKind::TimedOut`].
+    /// Those of send(2), and [`io::ErrorKind::TimedOut`].
     pub(crate) fn send(&mut self, mut bytes: &[u8], deadline: Deadline) -> io::Result<()> {
         loop {
             self.socket.set_write_timeout(Some(deadline.remaining_or_timed_out()?))?;
@@ -102,7 +102,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// Those of recv(2), and [`ErrorKind::TimedOut`].
+    /// Those of recv(2), and [`io::ErrorKind::TimedOut`].
     pub(crate) fn receive(&mut self, buffer: &mut [u8], deadline: Deadline) -> io::Result<usize> {
         loop {
             self.socket.set_read_timeout(Some(deadline.remaining_or_timed_out()?))?;
@@ -117,7 +117,7 @@ impl Connection {
 /// Whether the call should be repeated: the deadline decides whether the time is over, the kernel
 /// only wakes us at about that time.
 fn is_transient(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
 /// An address as people write it, with `@` before a name in the abstract namespace, as in ss(8).
@@ -135,15 +135,16 @@ fn address_text(address: &SockAddr) -> Option<String> {
 ///
 /// # Errors
 ///
-/// [`Kind::Unresolved`], if there is none, or it is not known in time.
+/// [`ErrorKind::Unresolved`], if there is none, or it is not known in time.
 fn resolve(
     server: &HostPort,
     family: Family,
     deadline: Deadline,
 ) -> Result<Vec<SocketAddr>, Error> {
     let host = &server.host;
-    let unresolved =
-        |why: &str| Error::unreached(Kind::Unresolved, format!("cannot resolve '{host}': {why}"));
+    let unresolved = |why: &str| {
+        Error::unreached(ErrorKind::Unresolved, format!("cannot resolve '{host}': {why}"))
+    };
     let (sender, receiver) = mpsc::channel();
     let query = (host.clone(), server.port);
     // getaddrinfo(3) has no timeout; past the deadline its thread is abandoned.

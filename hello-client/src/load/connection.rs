@@ -1,6 +1,6 @@
 //! One connection of a run: opened, measured, and opened again when it was lost.
 
-use std::io::{self, ErrorKind as IoErrorKind};
+use std::io;
 use std::mem;
 use std::time::Instant;
 
@@ -262,7 +262,7 @@ impl<S: Session> Connection<S> {
                     return Err(ConnectionError::Lost(ErrorKind::Closed));
                 }
                 Ok((length, _)) => length,
-                Err(error) if error.kind() == IoErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => return Err(lost(&error)),
             };
             let now = *last.insert(Instant::now());
@@ -290,7 +290,7 @@ impl<S: Session> Connection<S> {
             let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
             match retry_on_intr(|| net::send(socket, bytes, flags)).map_err(io::Error::from) {
                 Ok(length) => self.session.advance(length),
-                Err(error) if error.kind() == IoErrorKind::WouldBlock => {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.is_blocked = true;
                     break;
                 }

@@ -27,6 +27,7 @@ pub(super) struct DatagramSession {
     window: VecDeque<Option<Instant>>,
     /// The number of the first one in the window.
     base: u64,
+    /// The messages that are unsent or waited for.
     in_flight: u64,
     /// The latest message that was answered in time.
     latest: Option<u64>,
@@ -94,13 +95,6 @@ impl DatagramSession {
         }
     }
 
-    /// The next message has been sent, and is timed since then.
-    fn sent(&mut self, since: Instant) {
-        self.window.push_back(Some(since));
-        self.in_flight += 1;
-        write_number(self.next(), &mut self.message);
-    }
-
     fn drop_answered(&mut self) {
         while self.window.front().is_some_and(Option::is_none) {
             self.window.pop_front();
@@ -139,10 +133,11 @@ impl Session for DatagramSession {
     }
 
     fn in_flight(&self) -> u64 {
-        self.in_flight + self.unsent.iter().map(|batch| batch.count).sum::<u64>()
+        self.in_flight
     }
 
     fn send(&mut self, batch: Batch, _: Instant) {
+        self.in_flight += batch.count;
         self.unsent.push_back(batch);
     }
 
@@ -152,12 +147,12 @@ impl Session for DatagramSession {
 
     fn advance(&mut self, _: usize) {
         if let Some(batch) = self.unsent.front_mut() {
-            let since = batch.since;
+            self.window.push_back(Some(batch.since));
             batch.count -= 1;
             if batch.count == 0 {
                 self.unsent.pop_front();
             }
-            self.sent(since);
+            write_number(self.next(), &mut self.message);
         }
     }
 

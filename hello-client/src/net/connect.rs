@@ -1,6 +1,6 @@
 //! Connecting: to every address of an endpoint, in order.
 
-use std::io::{self, ErrorKind};
+use std::io;
 
 use hello_proto::Endpoint;
 use log::info;
@@ -8,14 +8,14 @@ use rustix::io::Errno;
 use socket2::{SockAddr, Socket, Type};
 
 use super::{Connection, Deadline, address_text, resolve, retry_until};
-use crate::error::{Error, ErrorKind as Kind};
+use crate::error::{Error, ErrorKind};
 use crate::options::Target;
 
 /// Connects to the first address of `target` that accepts.
 ///
 /// # Errors
 ///
-/// Why none accepted, though it was tried again for as long as `target` says.
+/// Why none accepted, after retries for as long as `target` says.
 pub(crate) fn connect(target: &Target) -> Result<Connection, Error> {
     retry_until(target.wait, |_| {
         let deadline = Deadline::after(target.timeout());
@@ -28,7 +28,7 @@ pub(crate) fn connect(target: &Target) -> Result<Connection, Error> {
 ///
 /// # Errors
 ///
-/// Why that worked for none, though it was tried again for as long as `target` says.
+/// Why that worked for none, after retries for as long as `target` says.
 pub(crate) fn connect_each(target: &Target) -> Result<Vec<Connection>, Error> {
     retry_until(target.wait, |_| {
         let deadline = Deadline::after(target.timeout());
@@ -43,7 +43,7 @@ pub(crate) fn connect_each(target: &Target) -> Result<Vec<Connection>, Error> {
     })
 }
 
-/// Makes a socket that does not wait, and begins to connect it; it is writable once that is done.
+/// Begins to connect a non-blocking socket, which is writable once that is done.
 ///
 /// # Errors
 ///
@@ -58,7 +58,7 @@ pub(crate) fn begin_connect(target: &Target, address: &SockAddr) -> Result<Socke
     }
 }
 
-/// The end of what [`begin_connect`] began.
+/// Finishes what [`begin_connect`] began.
 ///
 /// # Errors
 ///
@@ -92,7 +92,7 @@ pub(super) fn connect_first(
 ///
 /// # Errors
 ///
-/// [`Kind::Unresolved`], if there is none, or it is not known in time.
+/// [`ErrorKind::Unresolved`], if there is none, or it is not known in time.
 pub(super) fn addresses(target: &Target, deadline: Deadline) -> Result<Vec<SockAddr>, Error> {
     match &target.endpoint {
         Endpoint::Tcp(server) | Endpoint::Udp(server) => {
@@ -101,7 +101,7 @@ pub(super) fn addresses(target: &Target, deadline: Deadline) -> Result<Vec<SockA
         }
         Endpoint::Unix(path) | Endpoint::Unixgram(path) => {
             let address = SockAddr::unix(path)
-                .map_err(|error| Error::unreached(Kind::Unreachable, error.to_string()))?;
+                .map_err(|error| Error::unreached(ErrorKind::Unreachable, error.to_string()))?;
             Ok(vec![address])
         }
     }
@@ -113,7 +113,7 @@ fn connect_one(
     deadline: Deadline,
 ) -> Result<Connection, Error> {
     let socket = bound_socket(target, address)?;
-    connect_before(&socket, address, deadline)
+    connect_until(&socket, address, deadline)
         .map_err(|error| unreached(target, address, &error))?;
     Ok(Connection::new(socket, address))
 }
@@ -130,27 +130,27 @@ fn bound_socket(target: &Target, address: &SockAddr) -> Result<Socket, Error> {
             bound.map_err(|error| unreached(target, address, &error))?;
         }
         (_, Some(bind)) => socket.bind(&bind.into()).map_err(|error| {
-            Error::unreached(Kind::Unreachable, format!("--bind {bind}: {error}"))
+            Error::unreached(ErrorKind::Unreachable, format!("--bind {bind}: {error}"))
         })?,
         (_, None) => {}
     }
     Ok(socket)
 }
 
-fn connect_before(socket: &Socket, address: &SockAddr, deadline: Deadline) -> io::Result<()> {
-    let left = deadline.remaining_or_timed_out()?;
+fn connect_until(socket: &Socket, address: &SockAddr, deadline: Deadline) -> io::Result<()> {
+    let timeout = deadline.remaining_or_timed_out()?;
     if address.is_unix() {
         // With a full backlog connect(2) itself blocks; poll(2) would report an error.
-        socket.set_write_timeout(Some(left))?;
+        socket.set_write_timeout(Some(timeout))?;
         return match socket.connect(address) {
             // A call with a timeout is not restarted when the process has been stopped: signal(7).
-            Err(error) if error.kind() == ErrorKind::Interrupted => {
-                connect_before(socket, address, deadline)
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                connect_until(socket, address, deadline)
             }
             connected => connected,
         };
     }
-    socket.connect_timeout(address, left)?;
+    socket.connect_timeout(address, timeout)?;
     configure_connected(socket, address)
 }
 
@@ -161,22 +161,22 @@ fn configure_connected(socket: &Socket, address: &SockAddr) -> io::Result<()> {
     if socket.r#type()? == Type::STREAM {
         socket.set_tcp_nodelay(true)?;
     }
-    // A port without a listener may be given to us, and then we have called ourselves.
+    // The system may pick the very port that is called, and TCP then connects to itself.
     if socket.local_addr()? == *address {
-        return Err(ErrorKind::ConnectionRefused.into());
+        return Err(io::ErrorKind::ConnectionRefused.into());
     }
     Ok(())
 }
 
 fn unreached(target: &Target, address: &SockAddr, error: &io::Error) -> Error {
     let place = address_text(address).unwrap_or_default();
-    let message = match (Kind::from(error), error.kind()) {
-        (_, ErrorKind::NotFound) => format!("no such socket: {place}"),
-        (Kind::Refused, _) => format!("connection refused by {place}"),
-        (Kind::Timeout, _) => {
+    let message = match (ErrorKind::from(error), error.kind()) {
+        (_, io::ErrorKind::NotFound) => format!("no such socket: {place}"),
+        (ErrorKind::Refused, _) => format!("connection refused by {place}"),
+        (ErrorKind::Timeout, _) => {
             format!("connection to {place} timed out after {:?}", target.timeout())
         }
         _ => format!("{place}: {error}"),
     };
-    Error::unreached(Kind::from(error), message)
+    Error::unreached(ErrorKind::from(error), message)
 }

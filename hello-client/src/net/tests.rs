@@ -34,7 +34,7 @@ fn every_address_that_failed_is_reported() {
     for address in addresses {
         assert!(error.to_string().contains(&address_text(&address).unwrap()), "{error}");
     }
-    assert_eq!((error.kind, error.exit_code()), (Kind::Refused, 3));
+    assert_eq!((error.kind, error.exit_code()), (ErrorKind::Refused, 3));
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn a_connection_comes_from_the_address_that_was_asked_for() {
 
     let error = connect(&target(&["-s", &server, "--bind", "192.0.2.1"])).unwrap_err();
     assert!(error.to_string().starts_with("--bind 192.0.2.1:0: "), "{error}");
-    assert_eq!((error.kind, error.exit_code()), (Kind::Unreachable, 3));
+    assert_eq!((error.kind, error.exit_code()), (ErrorKind::Unreachable, 3));
 }
 
 fn resolved(host: &str, family: Family) -> Result<Vec<SocketAddr>, Error> {
@@ -64,17 +64,17 @@ fn an_address_is_its_own_name() {
 fn a_family_without_an_address_is_named() {
     let error = resolved("127.0.0.1", Family::V6).unwrap_err();
     assert_eq!(error.to_string(), "cannot resolve '127.0.0.1': it has no IPv6 address");
-    assert_eq!((error.kind, error.exit_code()), (Kind::Unresolved, 3));
+    assert_eq!((error.kind, error.exit_code()), (ErrorKind::Unresolved, 3));
 }
 
 #[test]
 fn a_name_that_cannot_exist_is_unresolved() {
     // No name server is asked: a label cannot be empty.
-    assert_eq!(resolved("no..such..host", Family::Any).unwrap_err().kind, Kind::Unresolved);
+    assert_eq!(resolved("no..such..host", Family::Any).unwrap_err().kind, ErrorKind::Unresolved);
 }
 
 fn refused() -> Error {
-    Error::unreached(Kind::Refused, "refused")
+    Error::unreached(ErrorKind::Refused, "refused")
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The messages of a session: where they come from, and whether they can be sent.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, IsTerminal, Read, Seek, SeekFrom};
+use std::io::{self, IsTerminal, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
@@ -87,7 +87,7 @@ impl<'a> Script<'a> {
         let mut file = opened.map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
         if metadata.is_dir() {
-            return Err(failed(ErrorKind::IsADirectory.into()));
+            return Err(failed(io::ErrorKind::IsADirectory.into()));
         }
         if metadata.is_file() {
             let start = file.stream_position().map_err(failed)?;
@@ -172,7 +172,7 @@ impl Lines {
             match self.file.read(&mut self.buffer) {
                 Ok(0) => break,
                 Ok(length) => self.unread = 0..length,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error.to_string()),
             }
         }

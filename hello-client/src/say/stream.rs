@@ -1,7 +1,7 @@
 //! A session on a stream: a welcome, one message and its reply after the other, `exit`, the end.
 
 use std::fmt::Display;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -84,7 +84,10 @@ impl StreamSession {
             Ok(()) => {}
             // What the server said before it closed can still be read, and tells why.
             Err(error)
-                if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {}
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
+                ) => {}
             Err(error) => return Err(self.error(expected, &error)),
         }
         self.receive(expected, deadline)

@@ -179,7 +179,6 @@ impl ClientSession {
             if !self.decoder.is_inside_message() {
                 let _ = self.decoder.decode(&mut matched);
             }
-            self.matched = 0;
             match self.decoder.decode(input) {
                 Ok(None) => return Ok(0),
                 Ok(Some(reply)) => reply.to_vec(),
