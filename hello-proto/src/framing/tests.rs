@@ -55,6 +55,15 @@ fn a_last_line_without_lf_is_a_message_and_its_cr_is_data() {
 }
 
 #[test]
+fn a_last_line_is_returned_once() {
+    let mut decoder = Decoder::new(Framing::Line, LIMIT);
+    assert_eq!(decoder.decode(&mut &b"ab"[..]), Ok(None));
+    assert_eq!(decoder.finish(), Ok(Some(&b"ab"[..])));
+    assert!(!decoder.is_inside_message());
+    assert_eq!(decoder.finish(), Ok(None));
+}
+
+#[test]
 fn a_line_at_the_limit_is_a_message_and_one_byte_over_it_is_refused() {
     let too_long = Some(DecodeError::TooLong { limit: LIMIT });
     for ending in ["\n", "\r\n", ""] {
