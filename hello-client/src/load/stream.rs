@@ -16,7 +16,6 @@ use crate::error::ErrorKind;
 pub(super) struct StreamSession {
     session: ClientSession,
     framing: Framing,
-    longest: usize,
     timeout: Duration,
     is_welcomed: bool,
     pattern: Arc<[Vec<u8>]>,
@@ -42,7 +41,6 @@ impl StreamSession {
         let longest = pattern.iter().map(Vec::len).max().unwrap_or_default();
         Self {
             session: ClientSession::new(framing, longest),
-            longest,
             framing,
             timeout,
             is_welcomed: false,
@@ -89,12 +87,8 @@ impl Session for StreamSession {
     }
 
     fn start(&mut self, now: Instant) {
-        self.session = ClientSession::new(self.framing, self.longest);
-        self.is_welcomed = false;
-        self.unencoded = 0;
-        self.output.clear();
-        self.written = 0;
-        self.waiting_since = now;
+        let new = Self::of_pattern(self.framing, Arc::clone(&self.pattern), self.timeout);
+        *self = Self { waiting_since: now, ..new };
     }
 
     fn is_ready(&self) -> bool {
