@@ -32,6 +32,12 @@ impl Datagrams {
         Self::between(&SockAddr::unix(own).expect("a path that fits"), &address(endpoint))
     }
 
+    /// Over UDP, from the address `own`.
+    #[track_caller]
+    pub(crate) fn from_address(own: SocketAddr, endpoint: &str) -> Self {
+        Self::between(&own.into(), &address(endpoint))
+    }
+
     #[track_caller]
     fn between(own: &SockAddr, server: &SockAddr) -> Self {
         let socket = Socket::new(server.domain(), Type::DGRAM, None).expect("a socket");

@@ -5,6 +5,8 @@ mod binaries;
 mod client;
 mod datagrams;
 mod impostor;
+#[cfg(target_os = "linux")]
+mod namespace;
 mod output;
 mod peer;
 mod process;
@@ -18,6 +20,9 @@ use std::time::Duration;
 pub(crate) use client::Client;
 pub(crate) use datagrams::Datagrams;
 pub(crate) use impostor::Impostor;
+#[cfg(target_os = "linux")]
+pub(crate) use namespace::Namespace;
+pub(crate) use output::Output;
 pub(crate) use peer::Peer;
 pub(crate) use process::{Finished, Process};
 pub(crate) use server::Server;

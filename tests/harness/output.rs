@@ -14,7 +14,7 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    pub(super) fn of(source: impl Read + Send + 'static) -> Self {
+    pub(crate) fn of(source: impl Read + Send + 'static) -> Self {
         let (sender, incoming) = mpsc::channel();
         thread::spawn(move || {
             let mut source = BufReader::new(source);
@@ -51,7 +51,7 @@ impl Output {
 
     /// All that was said, once nothing more can be.
     #[track_caller]
-    pub(super) fn rest(&mut self) -> Vec<u8> {
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
         let deadline = Instant::now() + DEADLINE;
         while self.receive(deadline).is_some() {}
         std::mem::take(&mut self.seen)

@@ -1,6 +1,6 @@
 //! A child process: its output is collected as it comes, and it never outlives its test.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
 
@@ -28,11 +28,17 @@ pub(crate) struct Finished {
 
 impl Process {
     pub(crate) fn spawn(command: &mut Command) -> Self {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::spawn_logging_to(Stdio::piped(), command)
+    }
+
+    /// Starts it with `stderr` for its log. Unless that is [`Stdio::piped`], the test reads it itself,
+    /// or does not.
+    pub(crate) fn spawn_logging_to(stderr: Stdio, command: &mut Command) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let stdin = child.stdin.take();
         let stdout = Output::of(child.stdout.take().expect("stdout is piped"));
-        let stderr = Output::of(child.stderr.take().expect("stderr is piped"));
+        let stderr = child.stderr.take().map_or_else(|| Output::of(io::empty()), Output::of);
         Self { child, stdin, stdout, stderr, may_panic: false }
     }
 
@@ -45,6 +51,12 @@ impl Process {
     /// From now on it may panic: the test has put a fault into it.
     pub(crate) fn allow_panic(&mut self) {
         self.may_panic = true;
+    }
+
+    /// Whether it has not ended yet.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("it is our child").is_none()
     }
 
     pub(crate) fn pid(&self) -> Pid {

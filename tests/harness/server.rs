@@ -1,6 +1,6 @@
 //! A `hello-server` under test.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use super::binaries;
 use super::peer::Peer;
@@ -38,6 +38,32 @@ impl Server {
         Self::spawn(shell, command_line).expect("it starts")
     }
 
+    /// Starts it with `stderr` for its log, which the test reads itself, or does not.
+    #[track_caller]
+    pub(crate) fn start_logging_to(stderr: Stdio, command_line: &str) -> Self {
+        let mut command = binaries::server();
+        command.args(command_line.split_whitespace());
+        let process = Process::spawn_logging_to(stderr, &mut command);
+        Self::listening(process, command_line).expect("it starts")
+    }
+
+    /// The words of a command that runs `setup` in a shell, and then the server with the words of
+    /// `command_line` in the place of that shell.
+    pub(crate) fn command_after(setup: &str, command_line: &str) -> Command {
+        let mut shell = Command::new("sh");
+        shell.args(["-ec", &format!("{setup}\nexec \"$0\" \"$@\"")]);
+        shell.arg(binaries::server().get_program()).env_remove("RUST_LOG");
+        shell.args(command_line.split_whitespace());
+        shell
+    }
+
+    /// Starts it after `setup` in a shell.
+    #[track_caller]
+    pub(crate) fn start_after(setup: &str, command_line: &str) -> Self {
+        let process = Process::spawn(&mut Self::command_after(setup, command_line));
+        Self::listening(process, command_line).expect("it starts")
+    }
+
     /// Starts one with a bug at `place`, which may panic. `hello-server/src/fault.rs` has the places.
     #[track_caller]
     pub(crate) fn start_faulty(place: &str, command_line: &str) -> Self {
@@ -59,7 +85,14 @@ impl Server {
     /// Starts `command`, which runs a server with the words of `command_line`.
     #[track_caller]
     fn spawn(mut command: Command, command_line: &str) -> Result<Self, Finished> {
-        let mut process = Process::spawn(command.args(command_line.split_whitespace()));
+        let process = Process::spawn(command.args(command_line.split_whitespace()));
+        Self::listening(process, command_line)
+    }
+
+    /// Reads where `process` listens, which runs a server with the words of `command_line`, or says
+    /// how it ended instead.
+    #[track_caller]
+    pub(crate) fn listening(mut process: Process, command_line: &str) -> Result<Self, Finished> {
         let mut endpoints = Vec::new();
         for _ in 0..expected_endpoints(command_line) {
             let Some(line) = process.stdout.next() else {
@@ -91,7 +124,12 @@ impl Server {
 
     /// The port of its first endpoint.
     pub(crate) fn port(&self) -> u16 {
-        let (_, port) = self.endpoints[0].rsplit_once(':').expect("tcp or udp");
+        Self::port_of(&self.endpoints[0])
+    }
+
+    /// The port of an endpoint, TCP or UDP.
+    pub(crate) fn port_of(endpoint: &str) -> u16 {
+        let (_, port) = endpoint.rsplit_once(':').expect("tcp or udp");
         port.parse().expect("a port")
     }
 

@@ -1,0 +1,86 @@
+//! A client of a Unix datagram socket that never takes its greetings. One that is connected to the
+//! server can hold the server's whole send buffer (unix(7)): the system does not limit how many
+//! datagrams wait at it, since both ends could otherwise wait for each other.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::harness::{Datagrams, Server, Summary};
+
+const WARNING: &str = "drops greetings that a client does not take";
+
+#[track_caller]
+fn start(folder: &Path, options: &str) -> Server {
+    Server::start(&format!("unixgram://{}/hello.sock {options}", folder.display()))
+}
+
+#[test]
+fn the_others_are_served_again_as_soon_as_a_connected_client_that_never_reads_closes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut server = start(folder.path(), "-v");
+    let endpoint = server.endpoint("unixgram").to_owned();
+    let other_path = folder.path().join("other");
+    let mut other = Datagrams::from_file(&other_path, &endpoint);
+    other.send(b"Michael");
+    other.expect(b"Hello, Michael!");
+    for round in 0..3 {
+        let silent_path = folder.path().join("silent");
+        let mut silent = Datagrams::from_file(&silent_path, &endpoint);
+        for _ in 0..600 {
+            silent.send(b"Nobody");
+        }
+        // The server answers in the order in which it was asked.
+        other.send(b"Tracy");
+        if round == 0 {
+            server.process.stderr.wait_for(WARNING);
+        }
+        server.process.stderr.wait_for(&format!("cannot answer {}", other_path.display()));
+
+        drop(silent);
+        std::fs::remove_file(silent_path).expect("its file");
+        other.send(b"Sarah");
+        other.expect(b"Hello, Sarah!");
+    }
+    let summary = server.summary();
+    summary.expect(&[("received", 1807), ("greeted", 1807 - summary.count("unsent"))]);
+    assert!(summary.count("unsent") > 300, "{summary:?}");
+}
+
+#[test]
+fn greetings_that_a_client_does_not_take_are_warned_of_once_a_second() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = start(folder.path(), "-q");
+    let own = folder.path().join("silent");
+    let mut silent = Datagrams::from_file(&own, server.endpoint("unixgram"));
+    let start = Instant::now();
+    // What is measured is how often it is said in a length of time.
+    while start.elapsed() < Duration::from_millis(2500) {
+        silent.send(b"Nobody");
+    }
+    let mut server = server;
+    server.process.stderr.wait_for("since the last report");
+    let log = server.stop().stderr;
+    let (warnings, seconds) = (log.matches(WARNING).count() as u64, start.elapsed().as_secs());
+    assert!((2..=seconds + 1).contains(&warnings), "{warnings} in {seconds} s:\n{log}");
+    assert_eq!(log.lines().count() as u64, warnings, "nothing else is said:\n{log}");
+}
+
+#[test]
+fn a_client_that_is_not_connected_and_never_reads_holds_up_nobody() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = start(folder.path(), "");
+    let endpoint = server.endpoint("unixgram").to_owned();
+    let target = endpoint.strip_prefix("unixgram://").expect("a path");
+    let silent = std::os::unix::net::UnixDatagram::bind(folder.path().join("silent"));
+    let silent = silent.expect("a path of its own");
+    for _ in 0..2000 {
+        silent.send_to(b"Nobody", target).expect("the server takes it");
+    }
+    let mut other = Datagrams::from_file(&folder.path().join("other"), &endpoint);
+    other.send(b"Michael");
+    other.expect(b"Hello, Michael!");
+    let log = server.stop().stderr;
+    let summary = Summary::of(&log);
+    summary.expect(&[("received", 2001), ("greeted", 2001 - summary.count("unsent"))]);
+    assert!(summary.count("unsent") > 1000 && log.contains(WARNING), "{log}");
+}

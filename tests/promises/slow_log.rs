@@ -1,0 +1,198 @@
+//! Nobody reads the log: neither the clients nor a stop wait for it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Write, pipe};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::process::Stdio;
+use std::time::Instant;
+
+use rustix::fs::OFlags;
+use rustix::pipe::fcntl_setpipe_size;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use super::clients::{narrow, pipeline_until_stuck};
+use super::observe::{Held, NOISE};
+use crate::harness::{DEADLINE, Datagrams, Output, Peer, Server, Summary};
+
+/// What a server keeps of a log that nobody reads, in bytes.
+const QUEUE: u64 = 1024 * 1024;
+
+/// Ctrl-S and Ctrl-Q, by which a terminal is paused and goes on (termios(3)).
+const PAUSE: &[u8] = b"\x13";
+const CONTINUE: &[u8] = b"\x11";
+
+/// A stderr that takes nothing.
+struct Blocked {
+    stderr: Stdio,
+    /// Its other end, where the log is read in the end.
+    reader: File,
+    /// Has to be written there for the log to go on.
+    go_on: &'static [u8],
+}
+
+impl Blocked {
+    /// A pipe that is full from the start.
+    fn pipe() -> Self {
+        let (reader, writer) = pipe().expect("a pipe");
+        fcntl_setpipe_size(&writer, 4096).expect("less than it was");
+        // Opened anew, so that only this end does not block.
+        let path = format!("/proc/self/fd/{}", writer.as_raw_fd());
+        let flags = OFlags::NONBLOCK.bits().cast_signed();
+        let filler = OpenOptions::new().write(true).custom_flags(flags).open(path);
+        let mut filler = filler.expect("the same pipe");
+        while filler.write(b"\n").is_ok() {}
+        let reader = OwnedFd::from(reader).into();
+        Self { stderr: writer.into(), reader, go_on: b"" }
+    }
+
+    /// A terminal that is paused from the start.
+    fn terminal() -> Self {
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let controller = openpt(flags).expect("a terminal");
+        grantpt(&controller).expect("it is ours");
+        unlockpt(&controller).expect("it is ours");
+        let path = ptsname(&controller, Vec::new()).expect("it has a name");
+        let path = path.to_str().expect("a path under /dev");
+        let flags = OFlags::NOCTTY.bits().cast_signed();
+        let terminal = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path);
+        let terminal = terminal.expect("it is unlocked");
+        let mut controller = File::from(controller);
+        controller.write_all(PAUSE).expect("a key");
+        Self { stderr: terminal.into(), reader: controller, go_on: CONTINUE }
+    }
+
+    /// A server that logs there, and what has to be written to its reader.
+    #[track_caller]
+    fn start(self, command_line: &str) -> (Server, Unread) {
+        let Self { stderr, reader, go_on } = self;
+        (Server::start_logging_to(stderr, command_line), Unread { reader, go_on })
+    }
+}
+
+/// The log of a server, which nobody reads yet.
+struct Unread {
+    reader: File,
+    go_on: &'static [u8],
+}
+
+impl Unread {
+    /// Begins to read it.
+    fn read(mut self) -> Output {
+        self.reader.write_all(self.go_on).expect("a key");
+        Output::of(self.reader)
+    }
+}
+
+/// Serves far more than the queue and the stderr hold of a log, and then reads that log.
+#[track_caller]
+fn expect_service(blocked: Blocked) {
+    const CLIENTS: usize = 4;
+    const ROUNDS: usize = 2000;
+    let (server, unread) = blocked.start("127.0.0.1:0 -vv --workers 2");
+    let (first, before) = Held::with_a_session(&server);
+    let name = "x".repeat(1000);
+    let (message, greeting) = (format!("{name}\n"), format!("Hello, {name}!\n"));
+    let mut peers: Vec<Peer> = (0..CLIENTS).map(|_| server.session()).collect();
+    let mut datagrams = Datagrams::to(server.endpoint("udp"));
+    for _ in 0..ROUNDS {
+        peers.iter_mut().for_each(|peer| peer.send(message.as_bytes()));
+        datagrams.send(name.as_bytes());
+        peers.iter_mut().for_each(|peer| peer.expect(greeting.as_bytes()));
+        datagrams.expect(greeting.trim_end().as_bytes());
+    }
+    let after = Held::by(&server);
+    assert!(after.peak <= before.resident + QUEUE + NOISE, "{before:?} before, {after:?} after");
+    drop((first, peers));
+
+    let mut log = unread.read();
+    log.wait_for("log lines were dropped");
+    server.stop();
+    let log = String::from_utf8_lossy(&log.rest()).into_owned();
+    let dropped = log.lines().filter_map(|line| line.split_once(" log lines were dropped")).map(
+        |(before, _)| {
+            let (_, count) = before.rsplit_once(' ').expect("a number");
+            count.parse::<usize>().expect("a number")
+        },
+    );
+    let (dropped, written) = (dropped.sum::<usize>(), log.matches(&name).count());
+    let all = (CLIENTS + 1) * ROUNDS;
+    assert!(written < all / 4, "{written} of {all} messages are in the log");
+    // Other lines than those of messages are dropped, too: where sessions begin and end.
+    let missing = (all - written)..(all - written + 100);
+    assert!(missing.contains(&dropped), "{dropped} were dropped, and {missing:?} are missing");
+    Summary::of(&log)
+        .expect(&[("messages", (CLIENTS * ROUNDS) as u64), ("greeted", ROUNDS as u64)]);
+}
+
+#[test]
+fn sessions_are_served_while_the_log_goes_to_a_full_pipe_and_the_number_of_lost_lines_is_said() {
+    expect_service(Blocked::pipe());
+}
+
+#[test]
+fn sessions_are_served_while_the_log_goes_to_a_paused_terminal() {
+    expect_service(Blocked::terminal());
+}
+
+/// One signal stops a server whose log nobody reads.
+#[track_caller]
+fn expect_stop(blocked: impl Fn() -> Blocked) {
+    for level in ["-q", "-v", "-vv"] {
+        // The log has to be kept until then, or the server has no stderr at all.
+        let (server, _unread) = blocked().start(&format!("127.0.0.1:0 {level} --grace 1s"));
+        let mut peer = server.session();
+        peer.send(b"Michael\n");
+        // As many as fill a pipe or a terminal with their lines, whatever it holds.
+        for _ in 0..500 {
+            let mut other = server.session();
+            other.send(b"exit\n");
+            other.expect_last(b"");
+        }
+        let mut stuck = narrow(server.endpoint("tcp"));
+        pipeline_until_stuck(&mut stuck);
+        let start = Instant::now();
+        server.process.terminate();
+        peer.expect_last(b"Hello, Michael!\nError: server is shutting down\n");
+        server.stopped();
+        // The grace and a second for the last lines are promised.
+        assert!(start.elapsed() < DEADLINE / 2, "a stop took {:?} with {level}", start.elapsed());
+    }
+}
+
+#[test]
+fn one_signal_stops_a_server_whose_log_goes_to_a_full_pipe() {
+    expect_stop(Blocked::pipe);
+}
+
+#[test]
+fn one_signal_stops_a_server_whose_log_goes_to_a_paused_terminal() {
+    expect_stop(Blocked::terminal);
+}
+
+/// Two signals end it at once, although a client that never reads makes the stop long.
+#[track_caller]
+fn expect_end(blocked: impl Fn() -> Blocked) {
+    for level in ["-q", "-v"] {
+        let (server, _unread) = blocked().start(&format!("tcp://127.0.0.1:0 {level} --grace 1m"));
+        let peer = server.session();
+        let mut stuck = narrow(server.endpoint("tcp"));
+        pipeline_until_stuck(&mut stuck);
+        server.process.terminate();
+        // Two signals that wait together are one: the first has to be seen to have been taken.
+        peer.expect_last(b"Error: server is shutting down\n");
+        server.process.terminate();
+        let finished = server.process.wait();
+        assert_eq!(finished.code, Some(128 + 15), "{level}");
+    }
+}
+
+#[test]
+fn two_signals_end_a_server_at_once_whose_log_goes_to_a_full_pipe() {
+    expect_end(Blocked::pipe);
+}
+
+#[test]
+fn two_signals_end_a_server_at_once_whose_log_goes_to_a_paused_terminal() {
+    expect_end(Blocked::terminal);
+}

@@ -1,0 +1,186 @@
+//! Several servers that want the same path for their Unix socket, and who may use the one that is
+//! there.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+
+use rustix::fs::FileType;
+
+use super::observe::eventually;
+use crate::harness::{Datagrams, Finished, Process, Server, skipped};
+
+const KINDS: [&str; 2] = ["unix", "unixgram"];
+const TAKEN: &str = "another server is listening on this path";
+
+fn endpoint(scheme: &str, path: &Path) -> String {
+    format!("{scheme}://{}", path.display())
+}
+
+fn lock(path: &Path) -> PathBuf {
+    path.with_extension("sock.lock")
+}
+
+/// Leaves a socket file at `path` as a server does that was killed.
+fn leave_behind(scheme: &str, path: &Path) {
+    match scheme {
+        "unix" => drop(UnixListener::bind(path).expect("a free path")),
+        _ => drop(UnixDatagram::bind(path).expect("a free path")),
+    }
+}
+
+/// Sees that `server` is who serves its path.
+#[track_caller]
+fn expect_service(server: &Server, folder: &Path) {
+    let endpoint = &server.endpoints()[0];
+    if endpoint.starts_with("unix://") {
+        let mut peer = server.session();
+        peer.send(b"Michael\nexit\n");
+        peer.expect_last(b"Hello, Michael!\n");
+    } else {
+        let own = folder.join("client");
+        let mut peer = Datagrams::from_file(&own, endpoint);
+        peer.send(b"Michael");
+        peer.expect(b"Hello, Michael!");
+        fs::remove_file(own).expect("its file");
+    }
+}
+
+/// Sees that one `server` has served, and that nothing is left when it stops.
+#[track_caller]
+fn expect_clean_stop(server: Server, path: &Path) {
+    let counter = if server.endpoints()[0].starts_with("unix://") { "opened" } else { "greeted" };
+    server.summary().expect(&[(counter, 1)]);
+    assert!(!path.exists() && !lock(path).exists(), "{} is left behind", path.display());
+}
+
+#[test]
+fn of_servers_that_start_at_the_same_moment_one_listens_and_stays_the_one() {
+    const SERVERS: usize = 4;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("hello.sock");
+    for round in 0..20 {
+        for scheme in KINDS {
+            leave_behind(scheme, &path);
+            let endpoint = endpoint(scheme, &path);
+            let start = || Server::try_start(&endpoint);
+            let started: Vec<Result<Server, Finished>> = thread::scope(|scope| {
+                let all: Vec<_> = (0..SERVERS).map(|_| scope.spawn(start)).collect();
+                all.into_iter().map(|one| one.join().expect("it starts, or ends")).collect()
+            });
+            let (mut serving, mut others) = (vec![], vec![]);
+            for one in started {
+                match one {
+                    Ok(server) => serving.push(server),
+                    Err(finished) => others.push(finished),
+                }
+            }
+            assert_eq!(serving.len(), 1, "servers at one path in round {round} of {scheme}");
+            others.iter().for_each(|other| other.expect_complaint(1, &[&endpoint, TAKEN]));
+            let server = serving.pop().expect("one server");
+            expect_service(&server, folder.path());
+            expect_clean_stop(server, &path);
+        }
+    }
+}
+
+#[test]
+fn a_server_that_is_slow_between_bind_and_listen_keeps_its_path() {
+    let traced = Command::new("strace").args(["-o", "/dev/null", "true"]).status();
+    if !traced.is_ok_and(|status| status.success()) {
+        return skipped("no strace, or no right to trace");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("hello.sock");
+    let endpoint = endpoint("unix", &path);
+    // The tracer is the one that is detached, so the process is the server itself.
+    let mut slow = Command::new("strace");
+    slow.args(["-D", "-f", "-qq", "-o", "/dev/null"]);
+    slow.args(["-e", "trace=listen", "-e", "inject=listen:delay_enter=2s"]);
+    slow.arg(Server::command_after("", &endpoint).get_program());
+    slow.args(Server::command_after("", &endpoint).get_args());
+    let slow = Process::spawn(&mut slow);
+    eventually("the socket is bound", || path.exists());
+    Server::run([&*endpoint]).expect_complaint(1, &[&endpoint, TAKEN]);
+
+    let server = Server::listening(slow, &endpoint).expect("it listens in the end");
+    expect_service(&server, folder.path());
+    expect_clean_stop(server, &path);
+}
+
+#[test]
+fn a_lock_that_a_killed_server_has_left_does_no_harm() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("hello.sock");
+    for scheme in KINDS {
+        let endpoint = endpoint(scheme, &path);
+        drop(Server::start(&endpoint));
+        assert!(path.exists() && lock(&path).exists(), "it was killed, and could not remove them");
+        let server = Server::start(&endpoint);
+        expect_service(&server, folder.path());
+        expect_clean_stop(server, &path);
+    }
+}
+
+#[test]
+fn a_lock_that_is_a_symbolic_link_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("hello.sock");
+    let (precious, missing) = (folder.path().join("precious"), folder.path().join("missing"));
+    fs::write(&precious, "data").expect("a file");
+    for target in [&precious, &missing] {
+        symlink(target, lock(&path)).expect("a link");
+        for scheme in KINDS {
+            let endpoint = endpoint(scheme, &path);
+            Server::run([&*endpoint]).expect_complaint(1, &[&endpoint, "symbolic link"]);
+            assert!(!path.exists(), "nothing listens");
+        }
+        let kept = fs::read_link(lock(&path)).expect("the link is still there");
+        assert_eq!(&kept, target);
+        fs::remove_file(lock(&path)).expect("the link");
+    }
+    assert_eq!(fs::read(&precious).expect("the file"), b"data");
+    assert!(!missing.exists());
+}
+
+#[test]
+fn the_permissions_of_a_socket_are_those_asked_for_or_what_the_umask_leaves() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("hello.sock");
+    for (umask, option, expected) in [
+        ("077", "--unix-mode 600", 0o600),
+        ("077", "--unix-mode 660", 0o660),
+        ("077", "--unix-mode 777", 0o777),
+        ("000", "--unix-mode 600", 0o600),
+        ("000", "--unix-mode 0660", 0o660),
+        ("000", "--unix-mode 777", 0o777),
+        ("022", "--unix-mode 0", 0),
+        ("077", "", 0o700),
+        ("027", "", 0o750),
+        ("000", "", 0o777),
+    ] {
+        for scheme in KINDS {
+            let line = format!("{} {option}", endpoint(scheme, &path));
+            let server = Server::start_after(&format!("umask {umask}"), &line);
+            let mode = fs::symlink_metadata(&path).expect("its file").permissions().mode();
+            assert!(FileType::from_raw_mode(mode).is_socket());
+            assert_eq!(mode & 0o7777, expected, "umask {umask}, {line}: {mode:o}");
+            let locked = fs::metadata(lock(&path)).expect("its lock").permissions().mode();
+            assert_eq!(locked & 0o077, 0, "nobody else may lock it: {locked:o}");
+            server.stop();
+        }
+    }
+}
+
+#[test]
+fn permissions_that_cannot_be_are_a_usage_error() {
+    for mode in ["1000", "8", "rw", "-1", "", "0o600", "u=rw"] {
+        let option = format!("--unix-mode={mode}");
+        let finished = Server::run(["unix:///nowhere/hello.sock", &option]);
+        finished.expect_complaint(2, &["--unix-mode", mode]);
+        assert_eq!(finished.said(), "");
+    }
+}
