@@ -21,7 +21,7 @@ pub(crate) use client::Client;
 pub(crate) use datagrams::Datagrams;
 pub(crate) use impostor::Impostor;
 #[cfg(target_os = "linux")]
-pub(crate) use namespace::Namespace;
+pub(crate) use namespace::{Namespace, add_ipv6};
 pub(crate) use output::Output;
 pub(crate) use peer::Peer;
 pub(crate) use process::{Finished, Process};

@@ -11,6 +11,17 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use super::process::Process;
 use super::skipped;
 
+/// What a shell does to give a loopback device the IPv6 address `address` with its prefix length.
+///
+/// The system makes its route a little later, and without it nobody can connect.
+pub(crate) fn add_ipv6(address: &str) -> String {
+    let (host, _) = address.split_once('/').expect("a prefix length");
+    format!(
+        "ip addr add {address} dev lo nodad
+        until ip -6 route show table local | grep -q \"local {host} \"; do sleep 0.01; done\n"
+    )
+}
+
 /// A network namespace (network_namespaces(7)), for as long as this or a process in it lives.
 pub(crate) struct Namespace(File);
 

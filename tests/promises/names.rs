@@ -5,14 +5,14 @@ use std::net::UdpSocket;
 use std::path::Path;
 use std::time::Instant;
 
-use crate::harness::{Client, DEADLINE, Finished, Namespace, Process, Server, skipped};
+use crate::harness::{Client, DEADLINE, Finished, Namespace, Process, Server, add_ipv6, skipped};
 
 /// The resolver's own words for a name that does not exist, as in gai_strerror(3).
 const UNKNOWN_NAME: &str = "Name or service not known";
 
 #[test]
 fn the_zone_of_an_address_is_kept_and_told() {
-    let Some(network) = Namespace::create("ip addr add fe80::1/64 dev lo nodad") else {
+    let Some(network) = Namespace::create(&add_ipv6("fe80::1/64")) else {
         return;
     };
     network.run(|| {
@@ -29,9 +29,7 @@ fn the_zone_of_an_address_is_kept_and_told() {
                 .collect();
             assert_eq!(server.endpoints(), expected);
             for endpoint in server.endpoints() {
-                let mut client = Client::start(["-s", endpoint]);
-                client.input(b"Michael\n");
-                let finished = client.wait();
+                let finished = Client::run(["-s", endpoint, "Michael"]);
                 assert_eq!(finished.code, Some(0), "{endpoint}: {finished:?}");
                 assert_eq!(finished.said().lines().last(), Some("Hello, Michael!"), "{finished:?}");
             }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::process::Command;
 
 use super::clients::forge;
-use crate::harness::{Datagrams, Namespace, Server, skipped};
+use crate::harness::{Datagrams, Namespace, Server, add_ipv6, skipped};
 
 /// A second IPv6 address of loopback, beside `::1`.
 const SECOND: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2);
@@ -41,9 +41,8 @@ fn a_wildcard_address_answers_from_the_address_that_was_asked() {
 
 #[test]
 fn a_wildcard_address_of_ipv6_answers_from_the_address_that_was_asked() {
-    let addresses =
-        format!("ip addr add {SECOND}/128 dev lo nodad; ip addr add fe80::1/64 dev lo nodad");
-    let Some(network) = Namespace::create(&addresses) else {
+    let addresses = [&*format!("{SECOND}/128"), "fe80::1/64"].map(add_ipv6);
+    let Some(network) = Namespace::create(&addresses.concat()) else {
         return;
     };
     network.run(|| {
