@@ -108,3 +108,18 @@ fn a_client_with_the_port_of_the_server_is_not_taken_for_the_server_itself() {
         server.summary().expect(&[("received", 2), ("greeted", 1), ("bad-source", 1)]);
     }
 }
+
+#[test]
+#[ignore = "answers itself until --max-message ends it: 129 greetings for one datagram"]
+fn a_datagram_that_claims_to_come_from_another_address_of_the_server_is_dropped() {
+    let server = Server::start("udp://0.0.0.0:0");
+    let port = server.port();
+    let [own, other] = ["127.0.0.1", "127.0.0.2"].map(|host| format!("udp://{host}:{port}"));
+    if !forge(b"Michael", &other, &own) {
+        return skipped("no right to a raw socket");
+    }
+    let mut peer = Datagrams::to(&own);
+    peer.send(b"Tracy");
+    peer.expect(b"Hello, Tracy!");
+    server.summary().expect(&[("received", 2), ("greeted", 1), ("bad-source", 1)]);
+}
