@@ -90,7 +90,7 @@ fn expect_service(blocked: Blocked) {
     const CLIENTS: usize = 4;
     const ROUNDS: usize = 2000;
     let (server, unread) = blocked.start("127.0.0.1:0 -vv --workers 2");
-    let (first, before) = Held::with_a_session(&server);
+    let (_first, before) = Held::with_a_session(&server);
     let name = "x".repeat(1000);
     let (message, greeting) = (format!("{name}\n"), format!("Hello, {name}!\n"));
     let mut peers: Vec<Peer> = (0..CLIENTS).map(|_| server.session()).collect();
@@ -103,26 +103,23 @@ fn expect_service(blocked: Blocked) {
     }
     let after = Held::by(&server);
     assert!(after.peak <= before.resident + QUEUE + NOISE, "{before:?} before, {after:?} after");
-    drop((first, peers));
 
+    // Nothing else is logged meanwhile: the line with the number could be dropped itself.
     let mut log = unread.read();
     log.wait_for("log lines were dropped");
     server.stop();
     let log = String::from_utf8_lossy(&log.rest()).into_owned();
-    let dropped = log.lines().filter_map(|line| line.split_once(" log lines were dropped")).map(
-        |(before, _)| {
-            let (_, count) = before.rsplit_once(' ').expect("a number");
-            count.parse::<usize>().expect("a number")
-        },
-    );
-    let (dropped, written) = (dropped.sum::<usize>(), log.matches(&name).count());
+    let numbers = log.lines().filter_map(|line| line.split_once(" log lines were dropped"));
+    let number = |(before, _): (&str, &str)| before.rsplit(' ').next()?.parse::<usize>().ok();
+    let dropped: usize = numbers.map(|line| number(line).expect("a number of lines")).sum();
+    let written = log.matches(&name).count();
     let all = (CLIENTS + 1) * ROUNDS;
-    assert!(written < all / 4, "{written} of {all} messages are in the log");
-    // Other lines than those of messages are dropped, too: where sessions begin and end.
+    assert!(written < all / 2, "{written} of {all} messages are in the log");
+    // Other lines than those of messages may be dropped, too: that of a session.
     let missing = (all - written)..(all - written + 100);
     assert!(missing.contains(&dropped), "{dropped} were dropped, and {missing:?} are missing");
-    Summary::of(&log)
-        .expect(&[("messages", (CLIENTS * ROUNDS) as u64), ("greeted", ROUNDS as u64)]);
+    let messages = (CLIENTS * ROUNDS) as u64;
+    Summary::of(&log).expect(&[("messages", messages), ("greeted", ROUNDS as u64)]);
 }
 
 #[test]

@@ -87,28 +87,65 @@ fn of_servers_that_start_at_the_same_moment_one_listens_and_stays_the_one() {
     }
 }
 
+/// Starts a server at `endpoint` that makes a pause before its first system call `call`, and waits
+/// until it has come there; says that the test is skipped if it cannot be traced.
+#[track_caller]
+fn start_paused(folder: &Path, call: &str, endpoint: &str) -> Option<Process> {
+    let probe = Command::new("strace").args(["-o", "/dev/null", "true"]).status();
+    if !probe.is_ok_and(|status| status.success()) {
+        skipped("no strace, or no right to trace");
+        return None;
+    }
+    let trace = folder.join("trace");
+    let mut traced = Command::new("strace");
+    // The tracer is the one that is detached, so the process is the server itself. It follows no
+    // other threads than the first, which binds.
+    traced.args(["-D", "-qq", "-o"]).arg(&trace);
+    // Some machines have unlinkat(2) alone.
+    traced.args(["-e", &format!("trace=/^{call}")]);
+    traced.args(["-e", &format!("inject=/^{call}:delay_enter=2s:when=1")]);
+    let server = Server::command_after("", endpoint);
+    traced.arg(server.get_program()).args(server.get_args());
+    let process = Process::spawn(&mut traced);
+    eventually("the server has come there", || {
+        fs::read_to_string(&trace).is_ok_and(|trace| trace.contains(call))
+    });
+    Some(process)
+}
+
 #[test]
 fn a_server_that_is_slow_between_bind_and_listen_keeps_its_path() {
-    let traced = Command::new("strace").args(["-o", "/dev/null", "true"]).status();
-    if !traced.is_ok_and(|status| status.success()) {
-        return skipped("no strace, or no right to trace");
-    }
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("hello.sock");
     let endpoint = endpoint("unix", &path);
-    // The tracer is the one that is detached, so the process is the server itself.
-    let mut slow = Command::new("strace");
-    slow.args(["-D", "-f", "-qq", "-o", "/dev/null"]);
-    slow.args(["-e", "trace=listen", "-e", "inject=listen:delay_enter=2s"]);
-    slow.arg(Server::command_after("", &endpoint).get_program());
-    slow.args(Server::command_after("", &endpoint).get_args());
-    let slow = Process::spawn(&mut slow);
-    eventually("the socket is bound", || path.exists());
+    let Some(slow) = start_paused(folder.path(), "listen", &endpoint) else {
+        return;
+    };
+    assert!(path.exists(), "it is bound");
     Server::run([&*endpoint]).expect_complaint(1, &[&endpoint, TAKEN]);
 
     let server = Server::listening(slow, &endpoint).expect("it listens in the end");
     expect_service(&server, folder.path());
     expect_clean_stop(server, &path);
+}
+
+#[test]
+fn a_server_that_is_slow_to_replace_a_dead_socket_does_not_replace_a_live_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("hello.sock");
+    for scheme in KINDS {
+        leave_behind(scheme, &path);
+        let endpoint = endpoint(scheme, &path);
+        let Some(slow) = start_paused(folder.path(), "unlink", &endpoint) else {
+            return;
+        };
+        Server::run([&*endpoint]).expect_complaint(1, &[&endpoint, TAKEN]);
+
+        let server = Server::listening(slow, &endpoint).expect("it listens in the end");
+        expect_service(&server, folder.path());
+        expect_clean_stop(server, &path);
+        fs::remove_file(folder.path().join("trace")).expect("what strace wrote");
+    }
 }
 
 #[test]
