@@ -103,6 +103,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 /// Reads permissions such as `660` or `0660`.
 fn mode(text: &str) -> Result<u32, String> {
-    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
+    let octal = text.bytes().all(|byte| byte.is_ascii_digit());
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| octal && *mode <= 0o777);
     mode.ok_or_else(|| "expected permissions in octal, from 0 to 777".to_owned())
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::thread;
@@ -195,11 +195,10 @@ impl DatagramLoop {
             Source::Address(Some(source)) => self.local.is_some_and(|local| {
                 SocketAddr::try_from(source.clone()).is_ok_and(|source| is_same(source, local))
             }),
-            Source::Wildcard(received) => {
-                let port = self.local.map(|local| local.port());
-                let local = received.local().zip(port).map(SocketAddr::from);
-                local.is_some_and(|local| is_same(received.source, local))
-            }
+            // The port is ours on every address of this machine.
+            Source::Wildcard(Received { source, .. }) => self
+                .local
+                .is_some_and(|local| local.port() == source.port() && is_local(source.ip())),
         }
     }
 
@@ -235,4 +234,19 @@ pub(crate) fn wake(socket: &OwnedFd) {
 
 fn is_same(one: SocketAddr, other: SocketAddr) -> bool {
     (one.ip(), one.port()) == (other.ip(), other.port())
+}
+
+/// Whether `address` is one of this machine's: those are reached from themselves. That it can be bound
+/// would not show it (`ip_nonlocal_bind`, ip(7)).
+fn is_local(address: IpAddr) -> bool {
+    let reached_from = || {
+        let any: IpAddr = match address {
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let socket = UdpSocket::bind((any, 0))?;
+        socket.connect((address, 9))?;
+        socket.local_addr()
+    };
+    address.is_loopback() || reached_from().is_ok_and(|local| local.ip() == address)
 }

@@ -1,7 +1,7 @@
 //! The log on stderr. Nobody waits for it: a thread of its own writes the lines, and when it cannot
 //! keep up, because of a full pipe or a paused terminal, lines are dropped and counted.
 
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
@@ -10,7 +10,10 @@ use std::time::Duration;
 use anstream::{AutoStream, ColorChoice};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use env_logger::{Builder, Env, Target, WriteStyle};
-use log::{LevelFilter, warn};
+use log::LevelFilter;
+use rustix::event::{self, PollFd, PollFlags};
+
+use crate::NAME;
 
 /// The most that is queued, in bytes: some ten thousand lines.
 const QUEUE_BYTES: usize = 1024 * 1024;
@@ -99,8 +102,7 @@ fn write(items: &Receiver<Item>, queue: &Queue) {
     for item in items {
         match item {
             Item::Line(line) => {
-                // Without stderr there is nobody to tell.
-                let _ = io::stderr().write_all(&line);
+                write_to_stderr(&line);
                 let left = |bytes: usize| Some(bytes.saturating_sub(line.len()));
                 let _ = queue.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
             }
@@ -108,7 +110,28 @@ fn write(items: &Receiver<Item>, queue: &Queue) {
         }
         match queue.dropped.swap(0, Ordering::Relaxed) {
             0 => {}
-            count => warn!("{count} log lines were dropped: stderr did not take them"),
+            // Not through the queue, which may be full again.
+            count => write_to_stderr(
+                format!("{NAME}: {count} log lines were dropped: stderr did not take them\n")
+                    .as_bytes(),
+            ),
+        }
+    }
+}
+
+/// Writes all of `bytes`, however long it takes, also where whoever shares stderr has made it
+/// nonblocking.
+fn write_to_stderr(mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        match io::stderr().write(bytes) {
+            Ok(written) => bytes = &bytes[written..],
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                let stderr = io::stderr();
+                let _ = event::poll(&mut [PollFd::new(&stderr, PollFlags::OUT)], None);
+            }
+            // Without stderr there is nobody to tell.
+            Err(_) => return,
         }
     }
 }

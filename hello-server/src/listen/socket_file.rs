@@ -81,7 +81,12 @@ impl Lock {
         loop {
             let mut options = File::options();
             options.write(true).create(true).mode(0o600);
-            let file = options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(&path)?;
+            // Neither through a link that another user has laid, nor waiting at a pipe.
+            let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+            let file = options.custom_flags(flags.bits().cast_signed()).open(&path);
+            let file = file.map_err(|error| {
+                io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+            })?;
             flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|error| {
                 match io::Error::from(error) {
                     error if error.kind() == ErrorKind::WouldBlock => ErrorKind::AddrInUse.into(),

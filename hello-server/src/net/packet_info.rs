@@ -22,13 +22,6 @@ pub(crate) struct Received {
     local: Option<(IpAddr, u32)>,
 }
 
-impl Received {
-    /// The address that the answer leaves from, if it is known.
-    pub(crate) fn local(&self) -> Option<IpAddr> {
-        self.local.map(|(address, _)| address)
-    }
-}
-
 /// Asks the system to tell where each datagram was sent to.
 pub(crate) fn enable(socket: &OwnedFd, local: SocketAddr) -> rustix::io::Result<()> {
     let result = match local {
