@@ -64,6 +64,17 @@ impl Server {
         Self::listening(process, command_line).expect("it starts")
     }
 
+    /// Starts it by another program, whose words come first and which becomes it; none if there is
+    /// no such program.
+    #[track_caller]
+    pub(crate) fn start_by(program: &[&str], command_line: &str) -> Option<Self> {
+        let mut command = Command::new(program[0]);
+        let server = binaries::server().get_program().to_owned();
+        command.args(&program[1..]).arg(server).env_remove("RUST_LOG");
+        let exists = Command::new(program[0]).arg("--version").output().is_ok();
+        exists.then(|| Self::spawn(command, command_line).expect("it starts"))
+    }
+
     /// Starts one with a bug at `place`, which may panic. `hello-server/src/fault.rs` has the places.
     #[track_caller]
     pub(crate) fn start_faulty(place: &str, command_line: &str) -> Self {

@@ -1,0 +1,109 @@
+//! Idle means idle: threads sleep until there is something to do, and a stop wakes them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use super::threads::{Thread, asleep, threads};
+use crate::harness::{Datagrams, Peer, Server, has_ipv6};
+
+/// Every kind of endpoint; a wildcard address is received from in another way than one address.
+fn every_endpoint(folder: &Path) -> Vec<String> {
+    let folder = folder.display();
+    let mut endpoints = vec![
+        "tcp://127.0.0.1:0".to_owned(),
+        "udp://127.0.0.1:0".to_owned(),
+        "udp://0.0.0.0:0".to_owned(),
+        format!("unix://{folder}/stream.sock"),
+        format!("unixgram://{folder}/datagram.sock"),
+    ];
+    if has_ipv6() {
+        endpoints.extend(["tcp://[::1]:0".to_owned(), "udp://[::]:0".to_owned()]);
+    }
+    endpoints
+}
+
+/// Asserts that no thread of the server is woken for two seconds.
+#[track_caller]
+fn expect_no_wake_up(server: &Server) {
+    let before = asleep(server);
+    // What is measured is a length of time.
+    thread::sleep(Duration::from_secs(2));
+    let after = threads(server);
+    let woken: BTreeMap<&str, u64> = after
+        .iter()
+        .map(|(id, thread)| {
+            (&*thread.name, thread.switches - before.get(id).map_or(0, |thread| thread.switches))
+        })
+        .filter(|(_, count)| *count > 0)
+        .collect();
+    assert!(woken.is_empty(), "in two seconds, these threads were woken: {woken:?}");
+    let names = |threads: &BTreeMap<String, Thread>| threads.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&before), names(&after), "no thread has come or gone");
+}
+
+#[test]
+fn a_server_without_sessions_is_not_woken_whatever_its_endpoints() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let endpoints = every_endpoint(folder.path()).join(" ");
+    let server = Server::start(&format!("{endpoints} --udp-loops 3 --workers 3"));
+    expect_no_wake_up(&server);
+}
+
+#[test]
+fn a_server_whose_clients_have_left_is_not_woken_either() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let endpoints = every_endpoint(folder.path()).join(" ");
+    let server = Server::start(&format!("{endpoints} --udp-loops 3 --max-sessions 5"));
+    for endpoint in server.endpoints() {
+        match endpoint.split_once("://") {
+            Some(("tcp" | "unix", _)) => {
+                let mut peer = Peer::connect(endpoint);
+                peer.send(b"Michael\nexit\n");
+                peer.expect_last(b"Welcome!\nHello, Michael!\n");
+            }
+            Some(("unixgram", _)) => {
+                let mut peer = Datagrams::from_file(&folder.path().join("own.sock"), endpoint);
+                peer.send(b"Michael");
+                peer.expect(b"Hello, Michael!");
+            }
+            _ => {
+                let endpoint = endpoint.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]");
+                let mut peer = Datagrams::to(&endpoint);
+                peer.send(b"Michael");
+                peer.expect(b"Hello, Michael!");
+            }
+        }
+    }
+    // One that was rejected is gone as well.
+    let sessions: Vec<Peer> = (0..5).map(|_| server.session()).collect();
+    server.connect().expect_last(b"Error: server is full\n");
+    for mut session in sessions {
+        session.send(b"exit\n");
+        session.expect_last(b"");
+    }
+    expect_no_wake_up(&server);
+}
+
+#[test]
+fn idle_sessions_wake_a_server_for_their_deadlines_alone() {
+    let server = Server::start("tcp://127.0.0.1:0 --idle-timeout 1h");
+    let mut sessions: Vec<Peer> = (0..50).map(|_| server.session()).collect();
+    for session in &mut sessions {
+        session.send(b"Michael\nTra");
+        session.expect(b"Hello, Michael!\n");
+    }
+    expect_no_wake_up(&server);
+}
+
+/// The grace is longer than a test waits, so that one thread that is not woken fails it.
+#[test]
+fn a_stop_wakes_the_threads_of_each_kind_of_endpoint_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for endpoint in every_endpoint(folder.path()) {
+        let server = Server::start(&format!("{endpoint} --udp-loops 3 --workers 3 --grace 5m"));
+        asleep(&server);
+        server.stop();
+    }
+}
