@@ -1,9 +1,12 @@
 //! A raw stream, TCP or Unix, on which bytes are sent and exact bytes expected.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
+use std::mem::MaybeUninit;
 use std::net::Shutdown;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::address::address;
@@ -49,6 +52,25 @@ impl Peer {
     #[track_caller]
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.socket.write_all(bytes).expect("the bytes can be sent");
+    }
+
+    /// Sends one urgent byte, out of band.
+    #[track_caller]
+    pub(crate) fn send_urgent(&mut self, byte: u8) {
+        let sent = retry(|| self.socket.send_out_of_band(&[byte])).expect("it can be sent");
+        assert_eq!(sent, 1);
+    }
+
+    /// Sends `bytes` on a Unix socket, and a descriptor with them.
+    #[track_caller]
+    pub(crate) fn send_with_descriptor(&mut self, bytes: &[u8]) {
+        let descriptors = [self.socket.as_fd()];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        assert!(control.push(SendAncillaryMessage::ScmRights(&descriptors)), "there is space");
+        let parts = [IoSlice::new(bytes)];
+        let sent = sendmsg(&self.socket, &parts, &mut control, SendFlags::empty());
+        assert_eq!(sent.expect("it can be sent"), bytes.len());
     }
 
     /// Sends `bytes` until the other end has taken none of them for `patience`, and says how many
