@@ -1,9 +1,11 @@
 //! What `PROMISES.md` promises, shown by making the fault happen.
 
+mod accepting;
 mod clients;
 mod crowd;
 mod descriptors;
 mod dispatch;
+mod fairness;
 mod faults;
 mod figures;
 mod garbage;
@@ -16,11 +18,11 @@ mod shutdown;
 mod silent_unixgram;
 mod slow_log;
 mod soak;
+mod stops;
+mod threads;
+mod timeouts;
 mod udp_buffer;
 mod udp_loops;
 mod unix_paths;
-mod wildcard;
-mod threads;
-mod timeouts;
-mod udp_loops;
 mod wakeups;
+mod wildcard;

@@ -6,6 +6,7 @@ use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use rustix::io::ioctl_fionread;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use socket2::{Domain, SockAddr, Socket, Type};
 
@@ -98,6 +99,12 @@ impl Peer {
     #[track_caller]
     pub(crate) fn reset(self) {
         self.socket.set_linger(Some(Duration::ZERO)).expect("an open socket");
+    }
+
+    /// How many bytes have arrived that were not read.
+    #[track_caller]
+    pub(crate) fn unread(&self) -> u64 {
+        ioctl_fionread(&self.socket).expect("it is open")
     }
 
     /// Reads exactly `expected`.

@@ -32,10 +32,19 @@ impl Server {
     /// Starts it with no more than `limit` files open, which it cannot raise.
     #[track_caller]
     pub(crate) fn start_with_open_files(limit: usize, command_line: &str) -> Self {
+        Self::try_start_with_open_files(limit, command_line).expect("it starts")
+    }
+
+    /// Starts it with no more than `limit` files open, or says how it ended instead.
+    #[track_caller]
+    pub(crate) fn try_start_with_open_files(
+        limit: usize,
+        command_line: &str,
+    ) -> Result<Self, Finished> {
         let mut shell = Command::new("sh");
         shell.args(["-c", &format!("ulimit -n {limit} && exec \"$0\" \"$@\"")]);
         shell.arg(binaries::server().get_program()).env_remove("RUST_LOG");
-        Self::spawn(shell, command_line).expect("it starts")
+        Self::spawn(shell, command_line)
     }
 
     /// Starts it with `stderr` for its log, which the test reads itself, or does not.

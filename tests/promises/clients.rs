@@ -40,6 +40,16 @@ pub(super) fn with_room_for(size: usize, endpoint: &str) -> Socket {
     connected(socket, endpoint)
 }
 
+/// A client for which the system holds little at both ends: its segments are so short that the
+/// server's send buffer does not grow much either.
+#[track_caller]
+pub(super) fn small_segments(endpoint: &str) -> Socket {
+    let socket = tcp_socket();
+    socket.set_recv_buffer_size(4096).expect("a size");
+    socket.set_tcp_mss(536).expect("a size");
+    connected(socket, endpoint)
+}
+
 #[track_caller]
 fn connected(socket: Socket, endpoint: &str) -> Socket {
     let address: SocketAddr = address(endpoint).parse().expect("an address and a port");
