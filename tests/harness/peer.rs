@@ -138,6 +138,12 @@ impl Peer {
         bytes
     }
 
+    /// The same, or how the connection broke.
+    pub(crate) fn try_read_to_end(mut self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.socket.read_to_end(&mut bytes).map(|_| bytes)
+    }
+
     /// What one read gives, at most `size` bytes; nothing if there is none within `patience`.
     #[track_caller]
     pub(crate) fn read_within(&mut self, patience: Duration, size: usize) -> Option<Vec<u8>> {
