@@ -73,6 +73,6 @@ fn descriptors_needed(configuration: &str, limit: usize) -> usize {
     finished.expect_complaint(1, &[&format!("the limit of open files is {limit}"), "ulimit -n"]);
     assert_eq!(stdout.escape_ascii().to_string(), "", "it does not claim to listen");
     let numbers = stderr.split(|char: char| !char.is_ascii_digit());
-    let numbers = numbers.filter_map(|number| number.parse().ok());
-    numbers.last().expect("the number that it needs")
+    let mut numbers = numbers.filter_map(|number| number.parse().ok());
+    numbers.next_back().expect("the number that it needs")
 }
