@@ -34,7 +34,7 @@ const MAX_NEW: usize = 64;
 const MAX_EXPIRED: usize = 64;
 
 /// Places for this many sessions are not worth giving back.
-const SMALL: usize = 1024;
+const SMALL: usize = 128;
 
 /// A connection, whose it is, and when it is looked at next.
 #[derive(Debug)]
@@ -182,6 +182,8 @@ impl Worker {
         let session = ServerSession::new(self.shared.framing, self.shared.max_message);
         self.stats.count(Counter::Opened);
         failpoint::hit("worker");
+        // The client may have come long after the turn began.
+        self.scratch.now = self.clock.now();
         debug!("session {} opened: {} from {}", client.id, stream.local(), client.peer);
         match Connection::open(stream, client.id, Token(key), session, &mut self.scratch) {
             Ok(connection) => {
@@ -299,7 +301,8 @@ impl Worker {
         for (_, session) in std::mem::take(&mut self.sessions) {
             self.close(&session, session.connection.cause(Cause::Shutdown));
         }
-        for _ in self.inbox.jobs.try_iter() {
+        // Until the acceptor, which has noticed the stop, lets go of the queue.
+        for _ in &self.inbox.jobs {
             count += 1;
             self.stats.count(Counter::Opened);
             self.stats.end(Cause::Shutdown);

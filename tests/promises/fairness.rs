@@ -75,7 +75,6 @@ fn what_a_crowd_took_is_given_back() {
 
 /// In the order in which they came: then the last place is the last one to be free.
 #[test]
-#[ignore = "the server tries for the last time while two sessions are left, one in the last place"]
 fn what_a_crowd_took_is_given_back_in_whatever_order_it_leaves() {
     expect_given_back(|_| {});
 }

@@ -11,7 +11,6 @@ use crate::harness::{DEADLINE, Peer, Server, Summary, skipped};
 const SHUTTING_DOWN: &[u8] = b"Error: server is shutting down\n";
 
 #[test]
-#[ignore = "a client that is dispatched while its worker takes leave is not counted"]
 fn sessions_that_no_worker_has_seen_when_the_grace_ends_are_counted() {
     // In a debug build each of these takes a worker milliseconds to answer, so that those who come
     // next are still on their way to it when the grace is over.

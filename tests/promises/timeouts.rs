@@ -86,7 +86,6 @@ fn how_late(timeout: Duration, endpoint: &str, session: fn(&str) -> Active) -> D
 
 /// Its time begins when it comes, and not when the turn began in which it is seen.
 #[test]
-#[ignore = "the server counts from the beginning of a turn, which is earlier than some clients come"]
 fn a_session_that_comes_to_a_busy_worker_is_not_ended_before_its_timeout_either() {
     let timeout = Duration::from_millis(500);
     let server = Server::start("tcp://127.0.0.1:0 --workers 1 --idle-timeout 500ms");

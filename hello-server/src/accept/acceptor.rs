@@ -129,7 +129,7 @@ impl Acceptor {
         }
         for _ in 0..MAX_ACCEPTS {
             let ListenerSlot { listener, readable } = &mut self.listeners[slot];
-            if !*readable {
+            if !*readable || self.shared.is_stopping() {
                 break;
             }
             match try_accept(listener, &mut self.stats) {

@@ -1,6 +1,7 @@
 //! How a connection ends: who decides it, what is still delivered, and how long it may take.
 
 use std::io;
+use std::time::Duration;
 
 use hello_proto::{DecodeError, ErrorReason, SessionEnd};
 use log::trace;
@@ -14,6 +15,10 @@ use crate::worker::deadlines::Time;
 
 /// How much of a session's input is answered at a stop, in reads of [`READ_BUFFER`].
 const STOP_READS: usize = 2;
+
+/// More than a turn takes. A session that is active in a turn is stamped with the time at which that
+/// began, and must not be ended early for it.
+const TURN: Duration = Duration::from_millis(50);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
@@ -73,7 +78,7 @@ impl Connection {
             State::Closing(Cause::Idle | Cause::Unread) | State::Lingering(_) => Some(LINGER),
             State::Closing(_) => Some(shared.idle_timeout.unwrap_or(LINGER)),
         };
-        timeout.map_or(Time::NEVER, |timeout| self.last_active.after(timeout))
+        timeout.map_or(Time::NEVER, |timeout| self.last_active.after(timeout + TURN))
     }
 
     /// Ends the session, or closes it at once if it has ended already, if its deadline has passed.
