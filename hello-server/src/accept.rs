@@ -3,6 +3,6 @@
 mod acceptor;
 mod backoff;
 mod error;
-pub(crate) mod reject;
+mod reject;
 
 pub(crate) use acceptor::Acceptor;

@@ -2,7 +2,10 @@
 
 use log::warn;
 
-use crate::accept::reject::MAX_LINGERING;
+use crate::error::Error;
+
+/// The most rejected clients that are waited for until they close.
+const MAX_REJECTIONS: usize = 256;
 
 /// Standard streams, the pipe of the signals, and a few to spare.
 const FDS_PER_PROCESS: usize = 16;
@@ -18,24 +21,17 @@ pub(crate) struct Capacity {
     pub(crate) rejections: usize,
 }
 
-/// The limit of open files is too low for even one session.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct TooLow {
-    pub(crate) limit: usize,
-    pub(crate) needed: usize,
-}
-
 impl Capacity {
     /// Raises the limit as far as the system allows, and shares out what it leaves beside the
     /// descriptors of `workers` workers and `sockets` sockets.
-    pub(crate) fn raise(workers: usize, sockets: usize) -> Result<Self, TooLow> {
+    pub(crate) fn raise(workers: usize, sockets: usize) -> Result<Self, Error> {
         let reserved = FDS_PER_PROCESS + sockets + (workers + 1) * FDS_PER_THREAD;
         let limit = raise();
         let left = limit.saturating_sub(reserved);
         if left == 0 {
-            return Err(TooLow { limit, needed: reserved + 1 });
+            return Err(Error::OpenFiles { limit, needed: reserved + 1 });
         }
-        let rejections = MAX_LINGERING.min(left / 4);
+        let rejections = MAX_REJECTIONS.min(left / 4);
         Ok(Self { sessions: left - rejections, rejections })
     }
 }

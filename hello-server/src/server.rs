@@ -15,7 +15,7 @@ use crate::admission::Admission;
 use crate::config::Config;
 use crate::datagram::{self, DatagramLoop};
 use crate::error::Error;
-use crate::fd_limit::{Capacity, TooLow};
+use crate::fd_limit::Capacity;
 use crate::listen::bind::{BoundSocket, bind, socket_count};
 use crate::shared::Shared;
 use crate::stats::Stats;
@@ -44,8 +44,7 @@ impl Server {
     pub fn bind(config: Config) -> Result<Self, Error> {
         let sockets = |address| socket_count(address, config.udp_loops);
         let sockets = config.addresses.iter().map(sockets).sum();
-        let capacity = Capacity::raise(config.workers(), sockets)
-            .map_err(|TooLow { limit, needed }| Error::OpenFiles { limit, needed })?;
+        let capacity = Capacity::raise(config.workers(), sockets)?;
         let mut bound = Vec::new();
         for address in &config.addresses {
             bound.extend(bind(address, &config)?);

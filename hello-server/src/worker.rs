@@ -27,7 +27,7 @@ use crate::stats::{Cause, Counter, Stats};
 /// The most events that one poll returns.
 const MAX_EVENTS: usize = 256;
 
-/// New sessions a turn, so that a crowd at the door does not hold up those inside.
+/// New sessions a turn, so that a crowd that connects does not hold up the sessions there are.
 const MAX_NEW: usize = 64;
 
 /// Deadlines looked at in a turn, for the same reason.

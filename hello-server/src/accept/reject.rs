@@ -12,10 +12,6 @@ use crate::net::linger::{Discarded, LINGER, discard};
 use crate::net::poll::INPUT;
 use crate::net::stream::Stream;
 
-/// The most rejected clients that are waited for, if there are descriptors for them; beyond it, the
-/// one that has had the longest time is closed.
-pub(crate) const MAX_LINGERING: usize = 256;
-
 /// How much of what such a client still sends is read at a time.
 const READ_BUFFER: usize = 16 * 1024;
 
@@ -32,7 +28,7 @@ pub(crate) struct Rejections {
 }
 
 impl Rejections {
-    /// At most `max` linger. Their events have tokens from `first_token` on.
+    /// At most `max` linger; one more closes the one that has had the longest time. Their events have tokens from `first_token` on.
     pub(crate) fn new(framing: Framing, first_token: usize, max: usize) -> Self {
         let lingering = BTreeMap::new();
         Self { framing, next_token: first_token, max, lingering, buffer: vec![0; READ_BUFFER] }
