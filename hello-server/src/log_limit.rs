@@ -34,7 +34,7 @@ impl fmt::Display for Repeats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             1 => Ok(()),
-            count => write!(f, " ({count} since the last report)"),
+            count => write!(f, " ({count} since last report)"),
         }
     }
 }
@@ -50,7 +50,7 @@ mod tests {
         assert_eq!(record(0), Some(Repeats(1)));
         assert_eq!([record(1), record(500), record(999)], [None; 3]);
         assert_eq!(record(1000), Some(Repeats(4)));
-        assert_eq!(Repeats(4).to_string(), " (4 since the last report)");
+        assert_eq!(Repeats(4).to_string(), " (4 since last report)");
         assert_eq!(Repeats(1).to_string(), "");
     }
 }

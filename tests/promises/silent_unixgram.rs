@@ -58,7 +58,7 @@ fn greetings_that_a_client_does_not_take_are_warned_of_once_a_second() {
         silent.send(b"Nobody");
     }
     let mut server = server;
-    server.process.stderr.wait_for("since the last report");
+    server.process.stderr.wait_for("since last report");
     let log = server.stop().stderr;
     let (warnings, seconds) = (log.matches(WARNING).count() as u64, start.elapsed().as_secs());
     assert!((2..=seconds + 1).contains(&warnings), "{warnings} in {seconds} s:\n{log}");

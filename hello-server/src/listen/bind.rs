@@ -162,8 +162,12 @@ fn internet_socket(address: SocketAddr, kind: Type, protocol: Protocol) -> io::R
 
 /// The first address that a name stands for.
 fn resolve(requested: &HostPort) -> io::Result<SocketAddr> {
-    let mut addresses = (requested.host.as_str(), requested.port).to_socket_addrs()?;
-    addresses.next().ok_or_else(|| io::Error::other("the name has no address"))
+    let host = &requested.host;
+    let unresolved = |why: &str| io::Error::other(format!("cannot resolve '{host}': {why}"));
+    let mut addresses = (host.as_str(), requested.port)
+        .to_socket_addrs()
+        .map_err(|error| unresolved(&error.to_string()))?;
+    addresses.next().ok_or_else(|| unresolved("it has no address"))
 }
 
 /// Where `socket` is bound, with the zone of a link-local address as it was written.
