@@ -1,48 +1,48 @@
 //! Load and latency over one or many connections.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use socket2::Socket;
+
 use crate::error::{Error, ErrorKind};
 use crate::load::{self, ConnectionError, Partition, Plan, Rate, Stats};
-use crate::net::{Route, locate, raise_open_files};
+use crate::net::{locate, raise_open_files};
 use crate::options::{BenchOptions, OutputOptions, Target};
 use crate::report::hgrm::HdrFile;
-use crate::report::progress::{Progress, Watched};
+use crate::report::progress::{self, Watched};
 use crate::report::{self, json, text};
 use crate::units::number;
 
 /// How long a bench takes by default.
 const DURATION: Duration = Duration::from_secs(10);
 
-/// Runs a bench and reports it on `out`; `stop` is called once the server is reached, and returns
-/// what ends the bench early.
+/// Runs a bench and reports it on `out`.
 pub(crate) fn run(
     options: &BenchOptions,
     target: &Target,
     output: &OutputOptions,
     out: impl Write,
-    stop: impl FnOnce() -> io::Result<Arc<AtomicBool>>,
 ) -> ExitCode {
     let mut stats = Stats::new(Instant::now());
     let outcome = HdrFile::create(options.hdr.as_deref()).and_then(|hdr| {
-        let outcome = measure(options, target, output, &mut stats, stop);
+        let outcome = measure(options, target, output, &mut stats);
         let written = hdr.write(&stats.latency);
         outcome.and(written)
     });
     let reported = if output.json {
-        json::write(&json::BenchReport::new(options, target, &stats, &outcome), out)
+        json::write(&json::BenchReport::new(options, target, &stats), &outcome, out)
     } else if outcome.is_err() && stats.sent() == 0 {
         Ok(())
     } else {
         let written = text::write_bench(options, target, &stats, out);
         written.map_err(|error| Error::output(&error))
     };
-    report::finish(Some(&target.endpoint.to_string()), outcome.and(reported))
+    report::finish(Some(&target.endpoint), outcome.and(reported))
 }
 
 /// Replaces `stats` by what was counted, if only that the server was not there.
@@ -55,20 +55,24 @@ fn measure(
     target: &Target,
     output: &OutputOptions,
     stats: &mut Stats,
-    stop: impl FnOnce() -> io::Result<Arc<AtomicBool>>,
 ) -> Result<(), Error> {
     raise_open_files(options.connections, options.threads)?;
     let route = locate(target).inspect_err(|error| {
         stats.connection_errors.count(&ConnectionError::Connect(error.kind), 1);
     })?;
     let failed = |error: io::Error| Error::unanswered(ErrorKind::Unreachable, error.to_string());
-    let stop = stop().map_err(failed)?;
-    let plan = Arc::new(plan(options, target, &route));
-    let progress = Progress::new(output.quiet == 0, options.threads, &plan);
-    *stats = run_threads(options.threads, &plan, route, &progress, &stop).map_err(failed)?;
+    let stop = load::stop_on_signal().map_err(failed)?;
+    let plan = plan(options, Plan::new(target.clone(), route.addresses, options.size));
+    let is_shown = output.quiet == 0 && io::stderr().is_terminal();
+    *stats =
+        run_threads(options.threads, &plan, route.preconnected, is_shown, &stop).map_err(failed)?;
+    let is_stopped = stop.load(Ordering::Relaxed);
+    if let Some(end) = if is_stopped { Some(Instant::now()) } else { plan.end } {
+        stats.end(end);
+    }
     stats.evaluate(target)?;
     match options.messages {
-        Some(messages) if stats.sent() < messages && !stop.load(Ordering::Relaxed) => {
+        Some(messages) if stats.sent() < messages && !is_stopped => {
             let (sent, messages) = (number(stats.sent()), number(messages));
             let message = format!("only {sent} of {messages} messages could be sent");
             Err(Error::unanswered(ErrorKind::Timeout, message))
@@ -79,43 +83,38 @@ fn measure(
 
 fn run_threads(
     count: usize,
-    plan: &Arc<Plan>,
-    route: Route,
-    progress: &Progress,
+    plan: &Plan,
+    mut preconnected: Option<Socket>,
+    is_shown: bool,
     stop: &AtomicBool,
 ) -> io::Result<Stats> {
-    let run = |index, preconnected| {
-        let watched = progress.watch(index, Stats::new(plan.warm_until));
-        let partition = Partition { index, count };
-        load::run(Arc::clone(plan), partition, preconnected, watched, stop).map(Watched::into_stats)
-    };
+    let (snapshots, received) = mpsc::channel();
     thread::scope(|scope| {
-        let (running, ended) = mpsc::channel();
-        let others: Vec<_> = (1..count)
-            .map(|index| thread::Builder::new().spawn_scoped(scope, move || run(index, None)))
-            .collect::<io::Result<_>>()?;
-        if progress.is_shown() {
-            thread::Builder::new().spawn_scoped(scope, move || progress.follow(&ended))?;
+        let threads = (0..count).map(|index| {
+            let partition = Partition { index, count, preconnected: preconnected.take() };
+            let mut watched = Watched::new(plan, index, is_shown.then(|| snapshots.clone()));
+            thread::Builder::new().spawn_scoped(scope, move || {
+                load::run(plan, partition, &mut watched, stop).map(|()| watched.stats)
+            })
+        });
+        let threads = threads.collect::<io::Result<Vec<_>>>()?;
+        drop(snapshots);
+        if is_shown {
+            progress::show(plan, count, received);
         }
-        // On the first thread, since a process with a single one is spared some locks.
-        let mut sum = run(0, route.preconnected)?;
-        for other in others {
-            sum.add(other.join().expect("the panic hook has reported it")?);
-        }
-        drop::<mpsc::Sender<()>>(running);
-        let is_stopped = stop.load(Ordering::Relaxed);
-        if let Some(end) = if is_stopped { Some(Instant::now()) } else { plan.end } {
-            sum.end(end);
+        let mut sum = Stats::new(plan.warm_until);
+        for thread in threads {
+            sum.add(thread.join().expect("the panic hook has reported it")?);
         }
         Ok(sum)
     })
 }
 
-fn plan(options: &BenchOptions, target: &Target, route: &Route) -> Plan {
-    let plan = Plan::new(target.clone(), route.addresses.clone(), options.size);
+/// The `plan` with all that `options` ask for.
+fn plan(options: &BenchOptions, plan: Plan) -> Plan {
     let warm_until = plan.start + options.warmup;
     // Datagrams that are due by the clock do not wait for each other.
-    let is_boundless = options.rate.is_some() && target.is_datagram();
+    let is_boundless = options.rate.is_some() && plan.target.is_datagram();
     Plan {
         connections: options.connections,
         window: if is_boundless { u64::MAX } else { options.pipeline },

@@ -50,17 +50,19 @@ impl From<&io::Error> for ErrorKind {
     }
 }
 
-/// Why a run failed, in one sentence.
-#[derive(Debug, Error)]
+/// Why a run failed, in one sentence; serialized, the `error` of a report.
+#[derive(Debug, Error, Serialize)]
 #[error("{message}")]
 pub(crate) struct Error {
     /// What went wrong.
     pub(crate) kind: ErrorKind,
+    message: String,
     /// What the server said instead of the right reply, if it said anything.
+    #[serde(skip)]
     pub(crate) reply: Option<Vec<u8>>,
     /// Whether the server was reached before it went wrong.
+    #[serde(skip)]
     is_reached: bool,
-    message: String,
 }
 
 impl Error {
@@ -71,7 +73,7 @@ impl Error {
 
     /// The server could not be reached.
     pub(crate) fn unreached(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, reply: None, is_reached: false, message: message.into() }
+        Self { kind, message: message.into(), reply: None, is_reached: false }
     }
 
     /// The server was reached, and its replies are not what they should be.
@@ -81,7 +83,7 @@ impl Error {
 
     /// `error` came instead of what was `expected` of the server at `peer` within `timeout`.
     pub(crate) fn instead_of(
-        expected: &dyn fmt::Display,
+        expected: &str,
         error: &io::Error,
         peer: &str,
         timeout: Duration,
@@ -158,11 +160,6 @@ pub(crate) fn advise(error: MessageError) -> String {
 }
 
 /// Bytes from outside, in quotes and escaped.
-#[derive(Debug)]
-pub(crate) struct Escaped<'a>(pub(crate) &'a [u8]);
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\"", self.0.escape_ascii())
-    }
+pub(crate) fn quoted(bytes: &[u8]) -> String {
+    format!("\"{}\"", bytes.escape_ascii())
 }

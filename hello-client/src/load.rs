@@ -19,7 +19,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use socket2::Socket;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 
 use datagram::DatagramSession;
 use engine::Engine;
@@ -31,21 +32,38 @@ pub(crate) use plan::{Partition, Plan, validate_size};
 pub(crate) use schedule::Rate;
 pub(crate) use stats::{Batch, Event, Observer, Stats};
 
-/// Runs this partition of `plan` to its end or until `stop`, and returns the observer.
+/// Runs this partition of `plan` to its end or until `stop`.
 ///
 /// # Errors
 ///
 /// The system refuses a poll or a timer.
-pub(crate) fn run<O: Observer>(
-    plan: Arc<Plan>,
+pub(crate) fn run(
+    plan: &Plan,
     partition: Partition,
-    preconnected: Option<Socket>,
-    observer: O,
+    observer: &mut dyn Observer,
     stop: &AtomicBool,
-) -> io::Result<O> {
+) -> io::Result<()> {
     if plan.target.is_datagram() {
-        Engine::<DatagramSession, O>::new(plan, partition, None, observer)?.run(stop)
+        Engine::<DatagramSession>::new(plan, partition, observer)?.run(stop)
     } else {
-        Engine::<StreamSession, O>::new(plan, partition, preconnected, observer)?.run(stop)
+        Engine::<StreamSession>::new(plan, partition, observer)?.run(stop)
     }
+}
+
+/// Becomes true with the first SIGINT or SIGTERM, which asks a measurement to end with its report.
+/// The second one ends the process at once.
+///
+/// # Errors
+///
+/// The system does not let us handle signals.
+pub(crate) fn stop_on_signal() -> io::Result<Arc<AtomicBool>> {
+    /// The exit code of a program that a signal ended, as shells have it, less the signal's number.
+    const ENDED_BY_SIGNAL: i32 = 128;
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // In this order: the first signal must not yet find the flag set.
+        flag::register_conditional_shutdown(signal, ENDED_BY_SIGNAL + signal, Arc::clone(&stop))?;
+        flag::register(signal, Arc::clone(&stop))?;
+    }
+    Ok(stop)
 }

@@ -11,50 +11,15 @@ use std::time::{Duration, Instant};
 
 use hello_proto::HostPort;
 use log::{debug, info};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use socket2::{SockAddr, Socket};
+use socket2::{Domain, SockAddr, Socket};
 
 use crate::error::{Error, ErrorKind};
-use crate::options::Family;
 
 pub(crate) use connect::{begin_connect, connect, connect_each, finish_connect};
 pub(crate) use locate::{Route, first_answering, locate};
 
-/// How long it takes until a failed attempt is repeated.
+/// The pause between a failed attempt and the next one.
 pub(crate) const RETRY_INTERVAL: Duration = Duration::from_millis(100);
-
-/// When a wait is over.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Deadline(Instant);
-
-impl Deadline {
-    /// This long from now.
-    pub(crate) fn after(duration: Duration) -> Self {
-        Self(Instant::now() + duration)
-    }
-
-    /// How long until then; zero once it is over.
-    pub(crate) fn remaining(self) -> Duration {
-        self.0.saturating_duration_since(Instant::now())
-    }
-
-    /// When the first of `parts` equal parts of the time that is left is over.
-    pub(crate) fn split(self, parts: usize) -> Self {
-        Self::after(self.remaining().div_f64(parts as f64))
-    }
-
-    /// How long until then, for a socket, to which zero would mean for ever.
-    ///
-    /// # Errors
-    ///
-    /// [`io::ErrorKind::TimedOut`], once it is over.
-    fn remaining_or_timed_out(self) -> io::Result<Duration> {
-        match self.remaining() {
-            Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
-            remaining => Ok(remaining.max(Duration::from_millis(1))),
-        }
-    }
-}
 
 /// A socket whose other end is a server, or for datagrams, where a server may be.
 #[derive(Debug)]
@@ -83,9 +48,9 @@ impl Connection {
     /// # Errors
     ///
     /// Those of send(2), and [`io::ErrorKind::TimedOut`].
-    pub(crate) fn send(&mut self, mut bytes: &[u8], deadline: Deadline) -> io::Result<()> {
+    pub(crate) fn send(&mut self, mut bytes: &[u8], deadline: Instant) -> io::Result<()> {
         loop {
-            self.socket.set_write_timeout(Some(deadline.remaining_or_timed_out()?))?;
+            self.socket.set_write_timeout(Some(remaining(deadline)?))?;
             match self.socket.write(bytes) {
                 Ok(sent) => bytes = &bytes[sent..],
                 Err(error) if is_transient(&error) => continue,
@@ -103,9 +68,9 @@ impl Connection {
     /// # Errors
     ///
     /// Those of recv(2), and [`io::ErrorKind::TimedOut`].
-    pub(crate) fn receive(&mut self, buffer: &mut [u8], deadline: Deadline) -> io::Result<usize> {
+    pub(crate) fn receive(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
         loop {
-            self.socket.set_read_timeout(Some(deadline.remaining_or_timed_out()?))?;
+            self.socket.set_read_timeout(Some(remaining(deadline)?))?;
             match self.socket.read(buffer) {
                 Err(error) if is_transient(&error) => {}
                 outcome => return outcome,
@@ -120,6 +85,24 @@ fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
+/// How long until `deadline`, for a socket, to which zero would mean for ever.
+///
+/// # Errors
+///
+/// [`io::ErrorKind::TimedOut`], once it is over.
+fn remaining(deadline: Instant) -> io::Result<Duration> {
+    match deadline.saturating_duration_since(Instant::now()) {
+        Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
+        remaining => Ok(remaining.max(Duration::from_millis(1))),
+    }
+}
+
+/// When the first of `parts` equal parts of the time until `deadline` is over.
+fn split(deadline: Instant, parts: usize) -> Instant {
+    let now = Instant::now();
+    now + deadline.saturating_duration_since(now).div_f64(parts as f64)
+}
+
 /// An address as people write it, with `@` before a name in the abstract namespace, as in ss(8).
 fn address_text(address: &SockAddr) -> Option<String> {
     if let Some(address) = address.as_socket() {
@@ -131,15 +114,15 @@ fn address_text(address: &SockAddr) -> Option<String> {
     address.as_pathname().map(|path| path.display().to_string())
 }
 
-/// The addresses of `server`, of the families that may be tried, in the order to try them.
+/// The addresses of `server` that may be tried, in the order to try them; at least one.
 ///
 /// # Errors
 ///
 /// [`ErrorKind::Unresolved`], if there is none, or it is not known in time.
 fn resolve(
     server: &HostPort,
-    family: Family,
-    deadline: Deadline,
+    family: Option<Domain>,
+    deadline: Instant,
 ) -> Result<Vec<SocketAddr>, Error> {
     let host = &server.host;
     let unresolved = |why: &str| {
@@ -150,15 +133,15 @@ fn resolve(
     // getaddrinfo(3) has no timeout; past the deadline its thread is abandoned.
     thread::spawn(move || sender.send(query.to_socket_addrs().map(Vec::from_iter)));
     let mut addresses = receiver
-        .recv_timeout(deadline.remaining())
+        .recv_timeout(deadline.saturating_duration_since(Instant::now()))
         .map_err(|_| unresolved("timed out"))?
         .map_err(|error| unresolved(&error.to_string()))?;
-    addresses.retain(|address| family.matches(*address));
+    addresses.retain(|address| family.is_none_or(|family| family == Domain::for_address(*address)));
     match family {
         _ if !addresses.is_empty() => Ok(addresses),
-        Family::Any => Err(unresolved("it has no address")),
-        Family::V4 => Err(unresolved("it has no IPv4 address")),
-        Family::V6 => Err(unresolved("it has no IPv6 address")),
+        Some(Domain::IPV4) => Err(unresolved("it has no IPv4 address")),
+        Some(_) => Err(unresolved("it has no IPv6 address")),
+        None => Err(unresolved("it has no address")),
     }
 }
 
@@ -195,11 +178,9 @@ pub(crate) fn retry_until<T>(
 pub(crate) fn raise_open_files(connections: usize, threads: usize) -> Result<(), Error> {
     /// For standard streams and signals; a thread has a poll and a timer besides.
     const RESERVED: usize = 64;
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
-    let limit = if raised.is_ok() { maximum } else { current };
-    // `None` is RLIM_INFINITY.
-    let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let limit = rlimit::increase_nofile_limit(u64::MAX)
+        .or_else(|_| rlimit::Resource::NOFILE.get_soft())
+        .map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let most = limit.saturating_sub(RESERVED).saturating_sub(threads.saturating_mul(4));
     if connections <= most {
         return Ok(());

@@ -9,6 +9,7 @@ use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser
 use clap::{ArgAction, Args};
 use hello_proto::{DEFAULT_MAX_MESSAGE, Endpoint, EndpointSpec, Framing, MAX_MESSAGE};
 use log::LevelFilter;
+use socket2::Domain;
 
 pub(crate) const SHORT_HELP: &str = "See --help for examples and exit codes.";
 
@@ -216,14 +217,12 @@ impl Target {
         self.timeout.unwrap_or(TIMEOUT)
     }
 
-    /// Which of the server's addresses may be tried.
-    pub(crate) fn family(&self) -> Family {
+    /// The family that an address of the server must have, if not any will do.
+    pub(crate) fn family(&self) -> Option<Domain> {
         match self.bind {
-            _ if self.ipv4 => Family::V4,
-            _ if self.ipv6 => Family::V6,
-            Some(bind) if bind.is_ipv4() => Family::V4,
-            Some(_) => Family::V6,
-            None => Family::Any,
+            _ if self.ipv4 => Some(Domain::IPV4),
+            _ if self.ipv6 => Some(Domain::IPV6),
+            bind => bind.map(Domain::for_address),
         }
     }
 
@@ -246,32 +245,10 @@ impl Target {
         };
         match self.bind {
             _ if is_unix => Err(format!("{option} cannot be used with --server {}", self.endpoint)),
-            Some(bind) if !self.family().matches(bind) => {
+            Some(bind) if self.family() != Some(Domain::for_address(bind)) => {
                 Err(format!("{option} cannot be used with --bind {}", bind.ip()))
             }
             _ => Ok(()),
-        }
-    }
-}
-
-/// Which addresses of a name may be tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Family {
-    /// All of them.
-    Any,
-    /// IPv4 only.
-    V4,
-    /// IPv6 only.
-    V6,
-}
-
-impl Family {
-    /// Whether `address` may be tried.
-    pub(crate) fn matches(self, address: SocketAddr) -> bool {
-        match self {
-            Self::Any => true,
-            Self::V4 => address.is_ipv4(),
-            Self::V6 => address.is_ipv6(),
         }
     }
 }

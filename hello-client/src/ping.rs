@@ -3,9 +3,8 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::error::{Error, ErrorKind};
 use crate::load::{self, Batch, ConnectionError, Event, Observer, Partition, Plan, Rate, Stats};
@@ -14,19 +13,18 @@ use crate::options::{OutputOptions, PingOptions, Target};
 use crate::report::{self, json, text};
 use crate::units::{plural, time};
 
-/// Pings, and reports on `out`; `stop` is called when it begins, and returns what ends it.
+/// Pings, and reports on `out`.
 pub(crate) fn run(
     options: &PingOptions,
     target: &Target,
     output: &OutputOptions,
     mut out: impl Write,
-    stop: impl FnOnce() -> io::Result<Arc<AtomicBool>>,
 ) -> ExitCode {
     // Under --json the object is alone on standard output.
     let measured = if output.json {
-        measure(options, target, io::stderr(), stop)
+        measure(options, target, &mut io::stderr())
     } else {
-        measure(options, target, &mut out, stop)
+        measure(options, target, &mut out)
     };
     let (stats, outcome) = match measured {
         Ok(stats) => {
@@ -40,19 +38,14 @@ pub(crate) fn run(
         }
     };
     let reported = if output.json {
-        json::write(&json::PingReport::new(options, target, &stats, &outcome), out)
+        json::write(&json::PingReport::new(options, target, &stats), &outcome, out)
     } else {
         text::write_ping(target, &stats, out).map_err(|error| Error::output(&error))
     };
-    report::finish(Some(&target.endpoint.to_string()), outcome.and(reported))
+    report::finish(Some(&target.endpoint), outcome.and(reported))
 }
 
-fn measure(
-    options: &PingOptions,
-    target: &Target,
-    mut lines: impl Write,
-    stop: impl FnOnce() -> io::Result<Arc<AtomicBool>>,
-) -> Result<Stats, Error> {
+fn measure(options: &PingOptions, target: &Target, lines: &mut dyn Write) -> Result<Stats, Error> {
     let route = match locate(target) {
         Err(error) if error.kind == ErrorKind::Unresolved => return Err(error),
         // The server may come later.
@@ -60,7 +53,7 @@ fn measure(
         Ok(route) => route,
     };
     let failed = |error: io::Error| Error::unreached(ErrorKind::Unreachable, error.to_string());
-    let stop = stop().map_err(failed)?;
+    let stop = load::stop_on_signal().map_err(failed)?;
     let (size, interval) = (plural(options.size as u64, "byte"), options.interval);
     writeln!(lines, "PING {}: {size} every {interval:?}", target.endpoint)
         .and_then(|()| lines.flush())
@@ -73,23 +66,22 @@ fn measure(
         ..Plan::new(target.clone(), route.addresses, options.size)
     };
     let stats = Stats::new(plan.start);
-    let printer = LinePrinter { size: options.size, stats, lines, stop: Arc::clone(&stop) };
-    let partition = Partition { index: 0, count: 1 };
-    let printer = load::run(Arc::new(plan), partition, route.preconnected, printer, &stop);
-    printer.map(|printer| printer.stats).map_err(failed)
+    let mut printer = LinePrinter { size: options.size, stats, lines, stop: &stop };
+    let partition = Partition { index: 0, count: 1, preconnected: route.preconnected };
+    load::run(&plan, partition, &mut printer, &stop).map_err(failed)?;
+    Ok(printer.stats)
 }
 
 /// Counts, and writes a line for each message.
-#[derive(Debug)]
-struct LinePrinter<W> {
+struct LinePrinter<'a> {
     size: usize,
     stats: Stats,
-    lines: W,
+    lines: &'a mut dyn Write,
     /// Set when `lines` cannot be written any more.
-    stop: Arc<AtomicBool>,
+    stop: &'a AtomicBool,
 }
 
-impl<W: Write> LinePrinter<W> {
+impl LinePrinter<'_> {
     fn print_each(&mut self, batch: Batch, what: impl Display) {
         for number in batch.first..batch.first + batch.count {
             self.print(format_args!("seq={} {what}", number + 1));
@@ -103,10 +95,13 @@ impl<W: Write> LinePrinter<W> {
     }
 }
 
-impl<W: Write> Observer for LinePrinter<W> {
+impl Observer for LinePrinter<'_> {
     fn on_event(&mut self, event: Event<'_>, now: Instant) {
         let size = self.size;
-        let rtt = |batch: &Batch| time(micros(now.saturating_duration_since(batch.since)));
+        let rtt = |batch: &Batch| {
+            let round_trip = now.saturating_duration_since(batch.since);
+            time(round_trip.as_nanos() as f64 / 1e3)
+        };
         match &event {
             Event::Answered(batch) => {
                 self.print_each(*batch, format_args!("bytes={size} rtt={}", rtt(batch)));
@@ -124,10 +119,6 @@ impl<W: Write> Observer for LinePrinter<W> {
         }
         self.stats.on_event(event, now);
     }
-}
-
-fn micros(duration: Duration) -> f64 {
-    duration.as_nanos() as f64 / 1e3
 }
 
 #[cfg(test)]

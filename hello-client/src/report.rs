@@ -5,6 +5,7 @@ pub(crate) mod json;
 pub(crate) mod progress;
 pub(crate) mod text;
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -12,7 +13,7 @@ use crate::error::{Error, ErrorKind};
 
 /// Says on standard error why a run with `endpoint`, if it is known, failed, and returns its exit
 /// code.
-pub(crate) fn finish(endpoint: Option<&str>, outcome: Result<(), Error>) -> ExitCode {
+pub(crate) fn finish(endpoint: Option<impl Display>, outcome: Result<(), Error>) -> ExitCode {
     let Err(error) = outcome else { return ExitCode::SUCCESS };
     let endpoint = endpoint.filter(|_| error.kind != ErrorKind::Usage);
     let place = endpoint.map(|endpoint| format!("{endpoint}: ")).unwrap_or_default();

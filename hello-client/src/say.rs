@@ -13,7 +13,8 @@ use hello_proto::{Endpoint, WELCOME, greeting};
 use crate::error::Error;
 use crate::net::Connection;
 use crate::options::{OutputOptions, SayOptions, Target};
-use crate::report::{self, json};
+use crate::report;
+use crate::report::json::{self, SayReport};
 use script::Script;
 
 /// Runs a session and reports it on `out`.
@@ -24,35 +25,28 @@ pub(crate) fn run(
     out: impl Write,
 ) -> ExitCode {
     let mut transcript = Transcript::new(Some(&target.endpoint), output.json, out);
-    let outcome = session(options, target, &mut transcript);
+    let outcome = Script::open(options, target).and_then(|mut script| {
+        if target.is_datagram() {
+            datagram::run(target, &mut script, &mut transcript)
+        } else {
+            stream::run(target, &mut script, &mut transcript)
+        }
+    });
     transcript.finish(outcome)
-}
-
-fn session(
-    options: &SayOptions,
-    target: &Target,
-    transcript: &mut Transcript<impl Write>,
-) -> Result<(), Error> {
-    let mut script = Script::open(options, target)?;
-    if target.is_datagram() {
-        datagram::run(target, &mut script, transcript)
-    } else {
-        stream::run(target, &mut script, transcript)
-    }
 }
 
 /// What the server says, on `out`: replies as they come, or at the end one JSON object.
 #[derive(Debug)]
 pub(crate) struct Transcript<W> {
-    out: W,
-    report: json::SayReport,
+    report: SayReport,
     json: bool,
+    out: W,
 }
 
 impl<W: Write> Transcript<W> {
     /// The transcript of a run with `endpoint`, if it is known.
     pub(crate) fn new(endpoint: Option<&Endpoint>, json: bool, out: W) -> Self {
-        Self { out, report: json::SayReport::new(endpoint), json }
+        Self { report: SayReport::new(endpoint), json, out }
     }
 
     /// The server is at the other end of `connection`.
@@ -104,9 +98,9 @@ impl<W: Write> Transcript<W> {
 
     /// Ends the transcript, and says in the exit code how the run ended.
     pub(crate) fn finish(mut self, outcome: Result<(), Error>) -> ExitCode {
-        self.report.status = (&outcome).into();
-        let written = if self.json { json::write(&self.report, &mut self.out) } else { Ok(()) };
-        report::finish(self.report.endpoint.as_deref(), outcome.and(written))
+        let written =
+            if self.json { json::write(&self.report, &outcome, &mut self.out) } else { Ok(()) };
+        report::finish(self.report.endpoint, outcome.and(written))
     }
 
     fn print(&mut self, reply: Option<&[u8]>) -> Result<(), Error> {

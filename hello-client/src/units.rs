@@ -1,5 +1,7 @@
 //! Figures as people read them.
 
+use indicatif::HumanCount;
+
 /// A time, given in microseconds, with three or four digits and its unit.
 pub(crate) fn time(micros: f64) -> String {
     match micros {
@@ -16,15 +18,7 @@ pub(crate) fn time_or_dash(micros: Option<f64>) -> String {
 
 /// A number with a comma between thousands.
 pub(crate) fn number(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
+    HumanCount(number).to_string()
 }
 
 /// A count with its noun.

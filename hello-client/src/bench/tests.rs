@@ -10,7 +10,7 @@ use serde_json::Value;
 fn run_json(words: &[&str]) -> (Value, u8) {
     let (options, target, output) = bench(&[&["--json"], words].concat());
     let mut out = Vec::new();
-    let code = run(&options, &target, &output, &mut out, || Ok(Arc::default()));
+    let code = run(&options, &target, &output, &mut out);
     assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 1);
     let code = (0..=9).find(|number| ExitCode::from(*number) == code).unwrap();
     (serde_json::from_slice(&out).unwrap(), code)
@@ -20,6 +20,6 @@ fn run_json(words: &[&str]) -> (Value, u8) {
 fn run_text(words: &[&str]) -> String {
     let mut out = Vec::new();
     let (options, target, output) = bench(words);
-    run(&options, &target, &output, &mut out, || Ok(Arc::default()));
+    run(&options, &target, &output, &mut out);
     String::from_utf8(out).unwrap()
 }

@@ -2,9 +2,9 @@ use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
 use clap::CommandFactory;
+use socket2::Domain;
 
 use super::*;
-use crate::options::Family;
 
 fn words(line: &[&str]) -> Vec<OsString> {
     ["hello-client"].iter().chain(line).map(OsString::from).collect()
@@ -97,8 +97,11 @@ fn json_is_known_even_where_the_rest_is_wrong() {
 #[test]
 fn a_bind_address_chooses_the_family() {
     let bound = target(&["--bind", "::1"]);
-    assert_eq!((bound.family(), bound.bind.unwrap().to_string()), (Family::V6, "[::1]:0".into()));
-    assert_eq!(target(&["--bind", "127.0.0.1:4000"]).family(), Family::V4);
+    assert_eq!(
+        (bound.family(), bound.bind.unwrap().to_string()),
+        (Some(Domain::IPV6), "[::1]:0".into())
+    );
+    assert_eq!(target(&["--bind", "127.0.0.1:4000"]).family(), Some(Domain::IPV4));
 }
 
 #[test]

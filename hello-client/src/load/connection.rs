@@ -1,13 +1,13 @@
 //! One connection of a run: opened, measured, and opened again when it was lost.
 
-use std::io;
+use std::io::{self, Read};
 use std::mem;
+use std::os::fd::AsRawFd;
 use std::time::Instant;
 
-use mio::Token;
 use mio::event::Event as Readiness;
-use rustix::io::retry_on_intr;
-use rustix::net::{self, RecvFlags, SendFlags};
+use mio::unix::SourceFd;
+use mio::{Interest, Token};
 use socket2::Socket;
 
 use super::engine::ThreadContext;
@@ -24,7 +24,7 @@ pub(super) trait Session {
     fn new(plan: &Plan) -> Self;
 
     /// The socket has been connected, perhaps again.
-    fn start(&mut self, now: Instant);
+    fn start(&mut self, plan: &Plan, now: Instant);
 
     /// Whether messages may be sent.
     fn is_ready(&self) -> bool;
@@ -50,7 +50,7 @@ pub(super) trait Session {
         &mut self,
         input: &[u8],
         now: Instant,
-        observer: &mut impl Observer,
+        observer: &mut dyn Observer,
     ) -> Result<(), ConnectionError>;
 
     /// Gives up what has timed out.
@@ -58,16 +58,15 @@ pub(super) trait Session {
     /// # Errors
     ///
     /// The session has, as a whole.
-    fn expire(&mut self, now: Instant, observer: &mut impl Observer)
-    -> Result<(), ConnectionError>;
+    fn expire(&mut self, now: Instant, observer: &mut dyn Observer) -> Result<(), ConnectionError>;
 
     /// Nothing in flight will be answered.
-    fn disconnect(&mut self, why: &ConnectionError, now: Instant, observer: &mut impl Observer);
+    fn disconnect(&mut self, why: &ConnectionError, now: Instant, observer: &mut dyn Observer);
 }
 
 /// A session, its schedule, and the socket that carries it.
 #[derive(Debug)]
-pub(super) struct Connection<S> {
+pub(super) struct LoadConnection<S> {
     pub(super) schedule: Schedule,
     session: S,
     state: State,
@@ -90,7 +89,7 @@ enum State {
     Established(Socket),
 }
 
-impl<S: Session> Connection<S> {
+impl<S: Session> LoadConnection<S> {
     /// The connection with this number, on `preconnected` if there is a socket already.
     pub(super) fn new(
         number: usize,
@@ -116,7 +115,7 @@ impl<S: Session> Connection<S> {
     }
 
     /// Connects, reads and writes what can be.
-    pub(super) fn on_ready<O: Observer>(&mut self, ready: &Readiness, cx: &mut ThreadContext<O>) {
+    pub(super) fn on_ready(&mut self, ready: &Readiness, cx: &mut ThreadContext<'_>) {
         let outcome = match &self.state {
             State::Connecting(..) if ready.is_writable() || ready.is_error() => self.establish(cx),
             State::Established(_) => self.read(ready.is_read_closed() || ready.is_error(), cx),
@@ -129,19 +128,14 @@ impl<S: Session> Connection<S> {
     }
 
     /// Connects if it is time to, and gives up what has timed out.
-    pub(super) fn on_tick<O: Observer>(&mut self, now: Instant, cx: &mut ThreadContext<O>) {
+    pub(super) fn on_tick(&mut self, now: Instant, cx: &mut ThreadContext<'_>) {
         let timeout = cx.plan.target.timeout();
         let outcome = match &self.state {
             State::Backoff(_, until) if now >= *until => self.connect(now, cx),
             State::Connecting(_, since) if now.saturating_duration_since(*since) > timeout => {
                 Err(ConnectionError::Connect(ErrorKind::Timeout))
             }
-            State::Established(_) => {
-                // A copy of the last reply may have been left unread.
-                let read = S::IS_DATAGRAM && self.session.in_flight() == 0;
-                let read = if read { self.read(false, cx).map(drop) } else { Ok(()) };
-                read.and_then(|()| self.session.expire(now, &mut cx.observer))
-            }
+            State::Established(_) => self.session.expire(now, cx.observer),
             State::Connecting(..) | State::Backoff(..) => Ok(()),
         };
         match outcome {
@@ -152,7 +146,7 @@ impl<S: Session> Connection<S> {
     }
 
     /// Sends what may be sent.
-    pub(super) fn send<O: Observer>(&mut self, now: Instant, cx: &mut ThreadContext<O>) {
+    pub(super) fn send(&mut self, now: Instant, cx: &mut ThreadContext<'_>) {
         match &self.state {
             State::Established(_) if self.session.is_ready() => {}
             State::Backoff(why, _) if cx.plan.drop_late => {
@@ -161,12 +155,13 @@ impl<S: Session> Connection<S> {
             }
             State::Established(_) | State::Connecting(..) | State::Backoff(..) => return,
         }
-        let ready = self.schedule.ready(self.session.in_flight());
-        let mut wanted = cx.take_quota(&self.schedule, ready, now);
+        let mut wanted = self.schedule.ready(self.session.in_flight());
+        if !self.schedule.is_open() {
+            // In an open loop the quota was used up when they became due.
+            wanted = cx.quota.take_quota(wanted, now);
+        }
         while wanted > 0 {
-            let batch = cx.next_batch(&mut self.schedule, wanted, now);
-            wanted -= batch.count;
-            self.session.send(batch, now);
+            wanted -= self.send_next(wanted, now, cx.plan);
         }
         if let Err(error) = self.write(cx) {
             // What the server said before it closed can still be read, and tells why.
@@ -176,45 +171,53 @@ impl<S: Session> Connection<S> {
     }
 
     /// Gives up what is due or in flight.
-    pub(super) fn abandon<O: Observer>(
+    pub(super) fn abandon(
         &mut self,
         why: &ConnectionError,
         now: Instant,
-        cx: &mut ThreadContext<O>,
+        cx: &mut ThreadContext<'_>,
     ) {
         for _ in 0..self.schedule.backlog() {
-            self.session.send(cx.next_batch(&mut self.schedule, 1, now), now);
+            self.send_next(1, now, cx.plan);
         }
-        self.session.disconnect(why, now, &mut cx.observer);
+        self.session.disconnect(why, now, cx.observer);
     }
 
-    fn connect<O>(&mut self, now: Instant, cx: &ThreadContext<O>) -> Result<(), ConnectionError> {
+    /// Sends the next messages, at most as many as are `wanted`, and returns how many. Sent late,
+    /// they are timed from when they were due, unless the plan drops what is late.
+    fn send_next(&mut self, wanted: u64, now: Instant, plan: &Plan) -> u64 {
+        let mut batch = self.schedule.next_batch(wanted, now);
+        if plan.drop_late {
+            batch.since = now;
+        }
+        self.session.send(batch, now);
+        batch.count
+    }
+
+    fn connect(&mut self, now: Instant, cx: &ThreadContext<'_>) -> Result<(), ConnectionError> {
         let address = &cx.plan.addresses[self.address % cx.plan.addresses.len()];
         let socket = match self.preconnected.take() {
             Some(socket) => socket,
             None => begin_connect(&cx.plan.target, address)
                 .map_err(|error| ConnectionError::Connect(error.kind))?,
         };
-        cx.register(&socket, self.token).map_err(|error| failed(&error))?;
+        cx.registry
+            .register(&mut SourceFd(&socket.as_raw_fd()), self.token, interest(true))
+            .map_err(failed)?;
         self.state = State::Connecting(socket, now);
         Ok(())
     }
 
     /// The connection was made, or could not be.
-    fn establish<O: Observer>(
-        &mut self,
-        cx: &mut ThreadContext<O>,
-    ) -> Result<Instant, ConnectionError> {
+    fn establish(&mut self, cx: &mut ThreadContext<'_>) -> Result<Instant, ConnectionError> {
         let now = Instant::now();
-        let address = &cx.plan.addresses[self.address % cx.plan.addresses.len()];
         let backoff = State::Backoff(ConnectionError::Connect(ErrorKind::Closed), now);
         if let State::Connecting(socket, _) = mem::replace(&mut self.state, backoff) {
-            finish_connect(&socket, address)
-                .and_then(|()| cx.reregister(&socket, self.token, false))
-                .map_err(|error| failed(&error))?;
+            finish_connect(&socket).map_err(failed)?;
+            self.reregister(&socket, false, cx).map_err(failed)?;
             self.state = State::Established(socket);
             self.is_blocked = false;
-            self.session.start(now);
+            self.session.start(cx.plan, now);
             if !S::IS_DATAGRAM {
                 self.reached(now, cx);
             }
@@ -223,92 +226,87 @@ impl<S: Session> Connection<S> {
     }
 
     /// The server is there.
-    fn reached<O: Observer>(&mut self, now: Instant, cx: &mut ThreadContext<O>) {
+    fn reached(&mut self, now: Instant, cx: &mut ThreadContext<'_>) {
         if !mem::replace(&mut self.is_reached, true) {
             cx.observer.on_event(Event::Reached, now);
         }
     }
 
     /// There is no connection any more.
-    fn disconnect<O: Observer>(
-        &mut self,
-        error: ConnectionError,
-        now: Instant,
-        cx: &mut ThreadContext<O>,
-    ) {
+    fn disconnect(&mut self, error: ConnectionError, now: Instant, cx: &mut ThreadContext<'_>) {
         // A server that was there may come back; one that was not may have another address.
         if !mem::take(&mut self.is_reached) {
             self.address += 1;
         }
-        self.session.disconnect(&error, now, &mut cx.observer);
+        self.session.disconnect(&error, now, cx.observer);
         cx.observer.on_event(Event::Failed(&error), now);
         self.state = State::Backoff(error, now + RETRY_INTERVAL);
     }
 
     /// Takes what came, and returns when that was. If the stream `is_ending`, it reads up to that
     /// end.
-    fn read<O: Observer>(
+    fn read(
         &mut self,
         is_ending: bool,
-        cx: &mut ThreadContext<O>,
+        cx: &mut ThreadContext<'_>,
     ) -> Result<Instant, ConnectionError> {
-        let was_idle = self.session.in_flight() == 0;
-        let mut last = None;
+        let mut now = Instant::now();
         while let State::Established(socket) = &self.state {
-            let received =
-                retry_on_intr(|| net::recv(socket, &mut *cx.buffer, RecvFlags::DONTWAIT));
-            let length = match received.map_err(io::Error::from) {
-                Ok((0, _)) if !S::IS_DATAGRAM => {
-                    return Err(ConnectionError::Lost(ErrorKind::Closed));
-                }
-                Ok((length, _)) => length,
+            let length = match (&*socket).read(&mut cx.buffer) {
+                Ok(0) if !S::IS_DATAGRAM => return Err(ConnectionError::Lost(ErrorKind::Closed)),
+                Ok(length) => length,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => return Err(lost(&error)),
+                Err(error) => return Err(lost(error)),
             };
-            let now = *last.insert(Instant::now());
+            now = Instant::now();
             cx.last_received = now;
             self.reached(now, cx);
-            self.session.receive(&cx.buffer[..length], now, &mut cx.observer)?;
+            self.session.receive(&cx.buffer[..length], now, cx.observer)?;
             // A read that did not fill the buffer has emptied a stream, unless there is an end
-            // behind the data. Behind the last datagram there can only be copies.
-            let is_drained = match S::IS_DATAGRAM {
-                true => !was_idle && self.session.in_flight() == 0,
-                false => length < cx.buffer.len() && !is_ending,
-            };
-            if is_drained {
+            // behind the data.
+            if !S::IS_DATAGRAM && length < cx.buffer.len() && !is_ending {
                 break;
             }
         }
-        Ok(last.unwrap_or_else(Instant::now))
+        Ok(now)
     }
 
     /// Writes what can be written without blocking.
-    fn write<O>(&mut self, cx: &ThreadContext<O>) -> Result<(), ConnectionError> {
+    fn write(&mut self, cx: &ThreadContext<'_>) -> Result<(), ConnectionError> {
         let State::Established(socket) = &self.state else { return Ok(()) };
         let was_blocked = mem::take(&mut self.is_blocked);
         while let Some(bytes) = self.session.outgoing() {
-            let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-            match retry_on_intr(|| net::send(socket, bytes, flags)).map_err(io::Error::from) {
+            match socket.send(bytes) {
                 Ok(length) => self.session.advance(length),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.is_blocked = true;
                     break;
                 }
-                Err(error) => return Err(lost(&error)),
+                Err(error) => return Err(lost(error)),
             }
         }
         if was_blocked != self.is_blocked {
-            let registered = cx.reregister(socket, self.token, self.is_blocked);
-            registered.map_err(|error| lost(&error))?;
+            self.reregister(socket, self.is_blocked, cx).map_err(lost)?;
         }
         Ok(())
     }
+
+    /// Asks to be told when `socket` can be written, or not to. While nothing waits to be written
+    /// that would only be a wakeup for each message the server read.
+    fn reregister(&self, socket: &Socket, write: bool, cx: &ThreadContext<'_>) -> io::Result<()> {
+        let source = socket.as_raw_fd();
+        cx.registry.reregister(&mut SourceFd(&source), self.token, interest(write))
+    }
 }
 
-fn failed(error: &io::Error) -> ConnectionError {
-    ConnectionError::Connect(ErrorKind::from(error))
+fn interest(write: bool) -> Interest {
+    if write { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE }
 }
 
-fn lost(error: &io::Error) -> ConnectionError {
-    ConnectionError::Lost(ErrorKind::from(error))
+fn failed(error: io::Error) -> ConnectionError {
+    ConnectionError::Connect(ErrorKind::from(&error))
+}
+
+fn lost(error: io::Error) -> ConnectionError {
+    ConnectionError::Lost(ErrorKind::from(&error))
 }

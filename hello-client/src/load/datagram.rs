@@ -1,6 +1,7 @@
 //! Numbered datagrams: which reply means what.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use hello_proto::{ReplyError, greeted_message, greeting};
@@ -11,8 +12,6 @@ use crate::error::ErrorKind;
 
 /// How many bytes the number of a message takes: 12 hexadecimal digits, enough for 2⁴⁸ messages.
 pub(super) const NUMBER_SIZE: usize = 12;
-
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// Numbered datagrams on one socket. Each stands for itself: none waits for another.
 #[derive(Debug)]
@@ -39,23 +38,7 @@ impl DatagramSession {
     /// How many lost messages are remembered, the last ones.
     const LOST_HISTORY: usize = 1 << 16;
 
-    /// Messages of `size` bytes, at least [`NUMBER_SIZE`], that are lost after `timeout`.
-    fn of_size(size: usize, timeout: Duration) -> Self {
-        let mut message = vec![b'.'; size];
-        write_number(0, &mut message);
-        Self {
-            message,
-            timeout,
-            unsent: VecDeque::new(),
-            window: VecDeque::new(),
-            base: 0,
-            in_flight: 0,
-            latest: None,
-            lost: BTreeMap::new(),
-        }
-    }
-
-    fn replied(&mut self, batch: Batch, now: Instant, observer: &mut impl Observer) {
+    fn replied(&mut self, batch: Batch, now: Instant, observer: &mut dyn Observer) {
         self.in_flight -= 1;
         if now.saturating_duration_since(batch.since) > self.timeout {
             observer.on_event(Event::Lost(batch, &ConnectionError::Lost(ErrorKind::Timeout)), now);
@@ -69,37 +52,27 @@ impl DatagramSession {
         self.latest = self.latest.max(Some(batch.first));
     }
 
-    /// Gives up messages from the front for which `is_lost` holds.
-    fn lose(
-        &mut self,
-        why: &ConnectionError,
-        now: Instant,
-        observer: &mut impl Observer,
-        is_lost: impl Fn(Instant) -> bool,
-    ) {
+    /// Takes the answered messages from the front of the window, and then the next one for which
+    /// `is_lost` holds.
+    fn pop_lost(&mut self, is_lost: impl Fn(Instant) -> bool) -> Option<Batch> {
         while let Some(front) = self.window.front() {
-            match *front {
-                Some(since) if is_lost(since) => {
-                    self.in_flight -= 1;
-                    self.lost.insert(self.base, since);
-                    if self.lost.len() > Self::LOST_HISTORY {
-                        self.lost.pop_first();
-                    }
-                    observer.on_event(Event::Lost(single(self.base, since), why), now);
+            let lost = match *front {
+                Some(since) if is_lost(since) => Some(single(self.base, since)),
+                Some(_) => return None,
+                None => None,
+            };
+            self.window.pop_front();
+            self.base += 1;
+            if let Some(batch) = lost {
+                self.in_flight -= 1;
+                self.lost.insert(batch.first, batch.since);
+                if self.lost.len() > Self::LOST_HISTORY {
+                    self.lost.pop_first();
                 }
-                Some(_) => break,
-                None => {}
+                return lost;
             }
-            self.window.pop_front();
-            self.base += 1;
         }
-    }
-
-    fn drop_answered(&mut self) {
-        while self.window.front().is_some_and(Option::is_none) {
-            self.window.pop_front();
-            self.base += 1;
-        }
+        None
     }
 
     fn next(&self) -> u64 {
@@ -112,10 +85,10 @@ impl DatagramSession {
         if filler != &self.message[NUMBER_SIZE..] {
             return None;
         }
-        digits.iter().try_fold(0, |number, byte| {
-            let digit = DIGITS.iter().position(|digit| digit == byte)?;
-            Some(number << 4 | digit as u64)
-        })
+        if digits.iter().any(|digit| !matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
+            return None;
+        }
+        u64::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()
     }
 }
 
@@ -123,10 +96,21 @@ impl Session for DatagramSession {
     const IS_DATAGRAM: bool = true;
 
     fn new(plan: &Plan) -> Self {
-        Self::of_size(plan.size, plan.target.timeout())
+        let mut message = vec![b'.'; plan.size];
+        write_number(0, &mut message);
+        Self {
+            message,
+            timeout: plan.target.timeout(),
+            unsent: VecDeque::new(),
+            window: VecDeque::new(),
+            base: 0,
+            in_flight: 0,
+            latest: None,
+            lost: BTreeMap::new(),
+        }
     }
 
-    fn start(&mut self, _: Instant) {}
+    fn start(&mut self, _: &Plan, _: Instant) {}
 
     fn is_ready(&self) -> bool {
         true
@@ -160,7 +144,7 @@ impl Session for DatagramSession {
         &mut self,
         input: &[u8],
         now: Instant,
-        observer: &mut impl Observer,
+        observer: &mut dyn Observer,
     ) -> Result<(), ConnectionError> {
         let Some(answered) = self.number_in(input).filter(|answered| *answered < self.next())
         else {
@@ -180,34 +164,32 @@ impl Session for DatagramSession {
                 None => observer.on_event(Event::Duplicated, now),
             },
         }
-        self.drop_answered();
+        self.pop_lost(|_| false);
         Ok(())
     }
 
-    fn expire(
-        &mut self,
-        now: Instant,
-        observer: &mut impl Observer,
-    ) -> Result<(), ConnectionError> {
+    fn expire(&mut self, now: Instant, observer: &mut dyn Observer) -> Result<(), ConnectionError> {
         let timeout = self.timeout;
-        self.lose(&ConnectionError::Lost(ErrorKind::Timeout), now, observer, |since| {
-            now.saturating_duration_since(since) > timeout
-        });
+        let is_lost = |since| now.saturating_duration_since(since) > timeout;
+        while let Some(batch) = self.pop_lost(is_lost) {
+            observer.on_event(Event::Lost(batch, &ConnectionError::Lost(ErrorKind::Timeout)), now);
+        }
         Ok(())
     }
 
-    fn disconnect(&mut self, why: &ConnectionError, now: Instant, observer: &mut impl Observer) {
+    fn disconnect(&mut self, why: &ConnectionError, now: Instant, observer: &mut dyn Observer) {
         while !self.unsent.is_empty() {
             self.advance(self.message.len());
         }
-        self.lose(why, now, observer, |_| true);
+        while let Some(batch) = self.pop_lost(|_| true) {
+            observer.on_event(Event::Lost(batch, why), now);
+        }
     }
 }
 
 fn write_number(number: u64, message: &mut [u8]) {
-    for (place, byte) in message[..NUMBER_SIZE].iter_mut().rev().enumerate() {
-        *byte = DIGITS[(number >> (4 * place) & 0xf) as usize];
-    }
+    write!(&mut message[..NUMBER_SIZE], "{number:0NUMBER_SIZE$x}")
+        .expect("it has this many digits");
 }
 
 fn single(first: u64, since: Instant) -> Batch {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hello_proto::check_datagram;
-use socket2::SockAddr;
+use socket2::{SockAddr, Socket};
 
 use super::datagram::NUMBER_SIZE;
 use super::schedule::{Quota, Rate, Schedule};
@@ -41,12 +41,14 @@ pub(crate) struct Plan {
 }
 
 /// One thread's part of a run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Partition {
     /// From 0.
     pub(crate) index: usize,
     /// How many threads there are.
     pub(crate) count: usize,
+    /// A socket that is connected already, for one of its connections.
+    pub(crate) preconnected: Option<Socket>,
 }
 
 impl Plan {
@@ -73,7 +75,7 @@ impl Plan {
     }
 
     /// The numbers of the connections of this partition; partitions take turns.
-    pub(super) fn connections_of(&self, partition: Partition) -> impl Iterator<Item = usize> {
+    pub(super) fn connections_of(&self, partition: &Partition) -> impl Iterator<Item = usize> {
         (partition.index..self.connections).step_by(partition.count)
     }
 
@@ -89,10 +91,11 @@ impl Plan {
     }
 
     /// How many messages this partition may send.
-    pub(super) fn quota(&self, Partition { index, count }: Partition) -> Quota {
-        let (index, count) = (index as u64, count as u64);
-        let messages = |all: u64| all / count + u64::from(index < all % count);
-        Quota::new(self.warm_until, self.end, self.messages.map(messages))
+    pub(super) fn quota(&self, partition: &Partition) -> Quota {
+        let count = partition.count as u64;
+        let left_over = |all: u64| u64::from((partition.index as u64) < all % count);
+        let messages = self.messages.map(|all| all / count + left_over(all));
+        Quota::new(self.warm_until, self.end, messages)
     }
 }
 

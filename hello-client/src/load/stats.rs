@@ -50,9 +50,7 @@ pub(crate) trait Observer {
     fn on_event(&mut self, event: Event<'_>, now: Instant);
 
     /// Called every few milliseconds, between events.
-    fn on_tick(&mut self, now: Instant) {
-        let _ = now;
-    }
+    fn on_tick(&mut self, _now: Instant) {}
 }
 
 /// The counts of a run. Messages from before the end of the warm-up are not in them; wrong replies

@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hello_proto::{ClientSession, Framing, ReplyError};
+use hello_proto::{ClientSession, ReplyError};
 
 use super::connection::Session;
 use super::{Batch, ConnectionError, Event, Observer, Plan};
@@ -15,7 +15,6 @@ use crate::error::ErrorKind;
 #[derive(Debug)]
 pub(super) struct StreamSession {
     session: ClientSession,
-    framing: Framing,
     timeout: Duration,
     is_welcomed: bool,
     pattern: Arc<[Vec<u8>]>,
@@ -37,25 +36,7 @@ impl StreamSession {
     /// Once this many bytes are encoded, no more are until those are written.
     const OUTPUT_HIGH_WATER: usize = 256 * 1024;
 
-    fn of_pattern(framing: Framing, pattern: Arc<[Vec<u8>]>, timeout: Duration) -> Self {
-        let longest = pattern.iter().map(Vec::len).max().unwrap_or_default();
-        Self {
-            session: ClientSession::new(framing, longest),
-            framing,
-            timeout,
-            is_welcomed: false,
-            pattern,
-            next: 0,
-            unencoded: 0,
-            output: Vec::new(),
-            written: 0,
-            batches: VecDeque::new(),
-            in_flight: 0,
-            waiting_since: Instant::now(),
-        }
-    }
-
-    fn answered(&mut self, mut count: u64, now: Instant, observer: &mut impl Observer) {
+    fn answered(&mut self, mut count: u64, now: Instant, observer: &mut dyn Observer) {
         while count > 0
             && let Some(batch) = self.pop(count)
         {
@@ -82,13 +63,23 @@ impl Session for StreamSession {
     const IS_DATAGRAM: bool = false;
 
     fn new(plan: &Plan) -> Self {
-        let pattern = Arc::clone(&plan.pattern);
-        Self::of_pattern(plan.target.framing, pattern, plan.target.timeout())
+        Self {
+            session: ClientSession::new(plan.target.framing, plan.size),
+            timeout: plan.target.timeout(),
+            is_welcomed: false,
+            pattern: Arc::clone(&plan.pattern),
+            next: 0,
+            unencoded: 0,
+            output: Vec::new(),
+            written: 0,
+            batches: VecDeque::new(),
+            in_flight: 0,
+            waiting_since: plan.start,
+        }
     }
 
-    fn start(&mut self, now: Instant) {
-        let new = Self::of_pattern(self.framing, Arc::clone(&self.pattern), self.timeout);
-        *self = Self { waiting_since: now, ..new };
+    fn start(&mut self, plan: &Plan, now: Instant) {
+        *self = Self { waiting_since: now, ..Self::new(plan) };
     }
 
     fn is_ready(&self) -> bool {
@@ -131,7 +122,7 @@ impl Session for StreamSession {
         &mut self,
         mut input: &[u8],
         now: Instant,
-        observer: &mut impl Observer,
+        observer: &mut dyn Observer,
     ) -> Result<(), ConnectionError> {
         loop {
             let received = self.session.receive(&mut input);
@@ -157,7 +148,7 @@ impl Session for StreamSession {
     }
 
     /// Nothing has come for the timeout, though something was pending.
-    fn expire(&mut self, now: Instant, _: &mut impl Observer) -> Result<(), ConnectionError> {
+    fn expire(&mut self, now: Instant, _: &mut dyn Observer) -> Result<(), ConnectionError> {
         let is_pending = self.in_flight > 0 || !self.is_welcomed;
         if is_pending && now.saturating_duration_since(self.waiting_since) > self.timeout {
             return Err(ConnectionError::Lost(ErrorKind::Timeout));
@@ -165,7 +156,7 @@ impl Session for StreamSession {
         Ok(())
     }
 
-    fn disconnect(&mut self, why: &ConnectionError, now: Instant, observer: &mut impl Observer) {
+    fn disconnect(&mut self, why: &ConnectionError, now: Instant, observer: &mut dyn Observer) {
         while let Some(batch) = self.pop(u64::MAX) {
             observer.on_event(Event::Lost(batch, why), now);
         }

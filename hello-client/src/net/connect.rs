@@ -1,13 +1,14 @@
 //! Connecting: to every address of an endpoint, in order.
 
 use std::io;
+use std::time::Instant;
 
 use hello_proto::Endpoint;
 use log::info;
 use rustix::io::Errno;
 use socket2::{SockAddr, Socket, Type};
 
-use super::{Connection, Deadline, address_text, resolve, retry_until};
+use super::{Connection, address_text, remaining, resolve, retry_until, split};
 use crate::error::{Error, ErrorKind};
 use crate::options::Target;
 
@@ -18,7 +19,7 @@ use crate::options::Target;
 /// Why none accepted, after retries for as long as `target` says.
 pub(crate) fn connect(target: &Target) -> Result<Connection, Error> {
     retry_until(target.wait, |_| {
-        let deadline = Deadline::after(target.timeout());
+        let deadline = Instant::now() + target.timeout();
         connect_first(target, &addresses(target, deadline)?, deadline)
     })
 }
@@ -31,7 +32,7 @@ pub(crate) fn connect(target: &Target) -> Result<Connection, Error> {
 /// Why that worked for none, after retries for as long as `target` says.
 pub(crate) fn connect_each(target: &Target) -> Result<Vec<Connection>, Error> {
     retry_until(target.wait, |_| {
-        let deadline = Deadline::after(target.timeout());
+        let deadline = Instant::now() + target.timeout();
         let (mut connections, mut errors) = (Vec::new(), Vec::new());
         for address in addresses(target, deadline)? {
             match connect_one(target, &address, deadline) {
@@ -63,20 +64,20 @@ pub(crate) fn begin_connect(target: &Target, address: &SockAddr) -> Result<Socke
 /// # Errors
 ///
 /// Why there is no connection.
-pub(crate) fn finish_connect(socket: &Socket, address: &SockAddr) -> io::Result<()> {
+pub(crate) fn finish_connect(socket: &Socket) -> io::Result<()> {
     socket.take_error()?.map_or(Ok(()), Err)?;
-    configure_connected(socket, address)
+    configure_connected(socket)
 }
 
 pub(super) fn connect_first(
     target: &Target,
     addresses: &[SockAddr],
-    deadline: Deadline,
+    deadline: Instant,
 ) -> Result<Connection, Error> {
     let mut errors = Vec::new();
     for (index, address) in addresses.iter().enumerate() {
         // An address that never answers must leave time for the others.
-        match connect_one(target, address, deadline.split(addresses.len() - index)) {
+        match connect_one(target, address, split(deadline, addresses.len() - index)) {
             Ok(connection) => {
                 errors.iter().for_each(|error| info!("{error}"));
                 connection.log_as("connected to");
@@ -93,7 +94,7 @@ pub(super) fn connect_first(
 /// # Errors
 ///
 /// [`ErrorKind::Unresolved`], if there is none, or it is not known in time.
-pub(super) fn addresses(target: &Target, deadline: Deadline) -> Result<Vec<SockAddr>, Error> {
+pub(super) fn addresses(target: &Target, deadline: Instant) -> Result<Vec<SockAddr>, Error> {
     match &target.endpoint {
         Endpoint::Tcp(server) | Endpoint::Udp(server) => {
             let addresses = resolve(server, target.family(), deadline)?;
@@ -110,7 +111,7 @@ pub(super) fn addresses(target: &Target, deadline: Deadline) -> Result<Vec<SockA
 fn connect_one(
     target: &Target,
     address: &SockAddr,
-    deadline: Deadline,
+    deadline: Instant,
 ) -> Result<Connection, Error> {
     let socket = bound_socket(target, address)?;
     connect_until(&socket, address, deadline)
@@ -119,26 +120,25 @@ fn connect_one(
 }
 
 fn bound_socket(target: &Target, address: &SockAddr) -> Result<Socket, Error> {
+    let failed = |error: io::Error| unreached(target, address, &error);
     let kind = if target.is_datagram() { Type::DGRAM } else { Type::STREAM };
-    let socket = Socket::new(address.domain(), kind, None)
-        .map_err(|error| unreached(target, address, &error))?;
-    match (&target.endpoint, target.bind) {
-        (Endpoint::Unixgram(_), _) => {
-            // With no name given, Linux chooses one in its abstract namespace. A server can reply
-            // to it whatever its rights, and there is no file to leave behind.
-            let bound = SockAddr::unix("").and_then(|unnamed| socket.bind(&unnamed));
-            bound.map_err(|error| unreached(target, address, &error))?;
-        }
-        (_, Some(bind)) => socket.bind(&bind.into()).map_err(|error| {
+    let socket = Socket::new(address.domain(), kind, None).map_err(failed)?;
+    if let Endpoint::Unixgram(_) = target.endpoint {
+        // With no name given, Linux chooses one in its abstract namespace. A server can reply to it
+        // whatever its rights, and there is no file to leave behind.
+        let unnamed = SockAddr::unix("").map_err(failed)?;
+        socket.bind(&unnamed).map_err(failed)?;
+    }
+    if let Some(bind) = target.bind {
+        socket.bind(&bind.into()).map_err(|error| {
             Error::unreached(ErrorKind::Unreachable, format!("--bind {bind}: {error}"))
-        })?,
-        (_, None) => {}
+        })?;
     }
     Ok(socket)
 }
 
-fn connect_until(socket: &Socket, address: &SockAddr, deadline: Deadline) -> io::Result<()> {
-    let timeout = deadline.remaining_or_timed_out()?;
+fn connect_until(socket: &Socket, address: &SockAddr, deadline: Instant) -> io::Result<()> {
+    let timeout = remaining(deadline)?;
     if address.is_unix() {
         // With a full backlog connect(2) itself blocks; poll(2) would report an error.
         socket.set_write_timeout(Some(timeout))?;
@@ -151,18 +151,19 @@ fn connect_until(socket: &Socket, address: &SockAddr, deadline: Deadline) -> io:
         };
     }
     socket.connect_timeout(address, timeout)?;
-    configure_connected(socket, address)
+    configure_connected(socket)
 }
 
-fn configure_connected(socket: &Socket, address: &SockAddr) -> io::Result<()> {
-    if address.is_unix() {
+fn configure_connected(socket: &Socket) -> io::Result<()> {
+    let local = socket.local_addr()?;
+    if local.is_unix() {
         return Ok(());
     }
     if socket.r#type()? == Type::STREAM {
         socket.set_tcp_nodelay(true)?;
     }
     // The system may pick the very port that is called, and TCP then connects to itself.
-    if socket.local_addr()? == *address {
+    if local == socket.peer_addr()? {
         return Err(io::ErrorKind::ConnectionRefused.into());
     }
     Ok(())

@@ -1,20 +1,20 @@
 //! Which of its addresses a server is at.
 
-use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use hello_proto::greeting;
 use socket2::{SockAddr, Socket};
 
 use super::connect::addresses;
-use super::{Connection, Deadline, connect, connect_each, retry_until};
-use crate::error::{Error, ErrorKind, Escaped};
+use super::{Connection, connect, connect_each, retry_until, split};
+use crate::error::{Error, ErrorKind, quoted};
 use crate::options::Target;
 
 /// How long a server that may not be there yet has to answer, before it is asked again.
 const PROBE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// What a measurement asks to find a server of datagrams, and the right answer.
-const PROBE: (&[u8], &[u8]) = (b"?", b"Hello, ?!");
+/// What a measurement asks to find a server of datagrams.
+const PROBE: &[u8] = b"?";
 
 /// The way to a server.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl Route {
     ///
     /// The name has none.
     pub(crate) fn unverified(target: &Target) -> Result<Self, Error> {
-        let addresses = addresses(target, Deadline::after(target.timeout()))?;
+        let addresses = addresses(target, Instant::now() + target.timeout())?;
         Ok(Self { addresses, preconnected: None })
     }
 }
@@ -57,14 +57,14 @@ pub(crate) fn locate(target: &Target) -> Result<Route, Error> {
     let server = if candidates.len() == 1 && target.wait.is_zero() {
         candidates.remove(0)
     } else {
-        let (question, answer) = PROBE;
-        let mut reply = vec![0; answer.len() + 1];
+        let expected = greeting(PROBE);
+        let mut reply = vec![0; expected.len() + 1];
         let ask = |candidate: &mut Connection, deadline| {
             // Whatever it says, it is there; what is wrong with it will be counted.
-            let asked = candidate.send(question, deadline);
-            let answered = asked.and_then(|()| candidate.receive(&mut reply, deadline));
-            answered.map(drop).map_err(|error: io::Error| {
-                Error::instead_of(&Escaped(answer), &error, &candidate.peer, target.timeout())
+            let sent = candidate.send(PROBE, deadline);
+            let answered = sent.and_then(|()| candidate.receive(&mut reply, deadline));
+            answered.map(drop).map_err(|error| {
+                Error::instead_of(&quoted(&expected), &error, &candidate.peer, target.timeout())
             })
         };
         first_answering(candidates, target, target.wait, ask)?
@@ -82,15 +82,15 @@ pub(crate) fn first_answering(
     mut candidates: Vec<Connection>,
     target: &Target,
     wait: Duration,
-    mut ask: impl FnMut(&mut Connection, Deadline) -> Result<(), Error>,
+    mut ask: impl FnMut(&mut Connection, Instant) -> Result<(), Error>,
 ) -> Result<Connection, Error> {
     let count = candidates.len();
     let answered = retry_until(wait, |is_last| {
         let timeout = target.timeout();
-        let deadline = Deadline::after(if is_last { timeout } else { PROBE_TIMEOUT.min(timeout) });
+        let deadline = Instant::now() + if is_last { timeout } else { PROBE_TIMEOUT.min(timeout) };
         let mut errors = Vec::new();
         for (index, candidate) in candidates.iter_mut().enumerate() {
-            match ask(candidate, deadline.split(count - index)) {
+            match ask(candidate, split(deadline, count - index)) {
                 Ok(()) => return Ok(Ok(index)),
                 Err(error) if error.reply.is_some() => return Ok(Err(error)),
                 Err(error) => errors.push(error.before_any_reply()),

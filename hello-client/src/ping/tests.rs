@@ -9,7 +9,7 @@ use std::thread;
 fn run_ping(words: &[&str]) -> (String, u8) {
     let mut out = Vec::new();
     let (options, target, output) = ping(words);
-    let code = run(&options, &target, &output, &mut out, || Ok(Arc::default()));
+    let code = run(&options, &target, &output, &mut out);
     let code = (0..=9).find(|number| ExitCode::from(*number) == code).unwrap();
     (String::from_utf8(out).unwrap(), code)
 }

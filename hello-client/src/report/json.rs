@@ -6,44 +6,32 @@ use std::time::Duration;
 use hello_proto::Endpoint;
 use serde::Serialize;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::load::{ErrorCounts, LatencySummary, Stats};
 use crate::options::{BenchOptions, PingOptions, Target};
 
-/// Writes an object in one line.
+/// Writes `report`, and how the run ended, as one object in one line.
 ///
 /// # Errors
 ///
 /// Standard output cannot be written.
-pub(crate) fn write(object: &impl Serialize, mut out: impl Write) -> Result<(), Error> {
-    let mut line = serde_json::to_vec(object).map_err(|error| Error::output(&error.into()))?;
+pub(crate) fn write(
+    report: &impl Serialize,
+    outcome: &Result<(), Error>,
+    mut out: impl Write,
+) -> Result<(), Error> {
+    #[derive(Serialize)]
+    struct Object<'a, R> {
+        #[serde(flatten)]
+        report: &'a R,
+        outcome: &'static str,
+        error: Option<&'a Error>,
+    }
+    let error = outcome.as_ref().err();
+    let object = Object { report, outcome: if error.is_none() { "ok" } else { "failed" }, error };
+    let mut line = serde_json::to_vec(&object).map_err(|error| Error::output(&error.into()))?;
     line.push(b'\n');
     out.write_all(&line).and_then(|()| out.flush()).map_err(|error| Error::output(&error))
-}
-
-/// The part of every object that says how the run ended.
-#[derive(Debug, Default, Serialize)]
-pub(crate) struct RunStatus {
-    outcome: &'static str,
-    error: Option<ErrorObject>,
-}
-
-#[derive(Debug, Serialize)]
-struct ErrorObject {
-    kind: ErrorKind,
-    message: String,
-}
-
-impl From<&Result<(), Error>> for RunStatus {
-    fn from(outcome: &Result<(), Error>) -> Self {
-        match outcome {
-            Ok(()) => Self { outcome: "ok", error: None },
-            Err(error) => {
-                let error = ErrorObject { kind: error.kind, message: error.to_string() };
-                Self { outcome: "failed", error: Some(error) }
-            }
-        }
-    }
 }
 
 /// A scripted session. Bytes that are not UTF-8 are shown lossily, and exactly in a `…_hex` beside.
@@ -56,8 +44,6 @@ pub(crate) struct SayReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     welcome_hex: Option<String>,
     messages: Vec<Exchange>,
-    #[serde(flatten)]
-    pub(crate) status: RunStatus,
 }
 
 #[derive(Debug, Serialize)]
@@ -105,18 +91,68 @@ fn hex_unless_utf8(bytes: &[u8]) -> Option<String> {
     str::from_utf8(bytes).is_err().then(hex)
 }
 
-/// What was measured: the part that `bench` and `ping` share.
+/// A bench.
 #[derive(Debug, Serialize)]
-struct Measurement {
+pub(crate) struct BenchReport<'a> {
+    endpoint: String,
+    connections: usize,
+    pipeline: u64,
+    size_bytes: usize,
+    rate_per_s: Option<u64>,
+    elapsed_s: f64,
+    messages_per_s: Option<f64>,
+    #[serde(flatten)]
+    measurement: Measurement<'a>,
+}
+
+impl<'a> BenchReport<'a> {
+    /// What a bench with these `options` counted.
+    pub(crate) fn new(options: &BenchOptions, target: &Target, stats: &'a Stats) -> Self {
+        Self {
+            endpoint: target.endpoint.to_string(),
+            connections: options.connections,
+            pipeline: options.pipeline,
+            size_bytes: options.size,
+            rate_per_s: options.rate,
+            elapsed_s: (stats.elapsed().as_secs_f64() * 1e6).round() / 1e6,
+            messages_per_s: stats.messages_per_s().map(|rate| (rate * 10.0).round() / 10.0),
+            measurement: Measurement::new(stats, target),
+        }
+    }
+}
+
+/// A ping.
+#[derive(Debug, Serialize)]
+pub(crate) struct PingReport<'a> {
+    endpoint: String,
+    size_bytes: usize,
+    interval_s: f64,
+    #[serde(flatten)]
+    measurement: Measurement<'a>,
+}
+
+impl<'a> PingReport<'a> {
+    /// What a ping with these `options` counted.
+    pub(crate) fn new(options: &PingOptions, target: &Target, stats: &'a Stats) -> Self {
+        Self {
+            endpoint: target.endpoint.to_string(),
+            size_bytes: options.size,
+            interval_s: options.interval.as_secs_f64(),
+            measurement: Measurement::new(stats, target),
+        }
+    }
+}
+
+/// The part that `bench` and `ping` share.
+#[derive(Debug, Serialize)]
+struct Measurement<'a> {
     rtt_us: LatencySummary,
     sent: u64,
     received: u64,
     lost: u64,
     #[serde(flatten)]
     datagrams: Option<DatagramCounts>,
-    errors: Errors,
-    #[serde(flatten)]
-    status: RunStatus,
+    errors: Errors<'a>,
 }
 
 /// What can happen to datagrams alone.
@@ -128,88 +164,30 @@ struct DatagramCounts {
 }
 
 #[derive(Debug, Serialize)]
-struct Errors {
+struct Errors<'a> {
     total: u64,
     wrong_replies: u64,
     #[serde(flatten)]
-    connections: ErrorCounts,
+    connections: &'a ErrorCounts,
 }
 
-impl Measurement {
-    fn new(stats: &Stats, target: &Target, outcome: &Result<(), Error>) -> Self {
-        let Stats { lost, duplicated, reordered, late, wrong_replies, .. } = *stats;
-        let datagrams = DatagramCounts { duplicated, reordered, late };
-        let connections = stats.connection_errors.clone();
+impl<'a> Measurement<'a> {
+    fn new(stats: &'a Stats, target: &Target) -> Self {
         Self {
             rtt_us: stats.latency.summary(),
             sent: stats.sent(),
             received: stats.received(),
-            lost,
-            datagrams: target.is_datagram().then_some(datagrams),
-            errors: Errors { total: stats.errors(), wrong_replies, connections },
-            status: outcome.into(),
-        }
-    }
-}
-
-/// A bench.
-#[derive(Debug, Serialize)]
-pub(crate) struct BenchReport {
-    endpoint: String,
-    connections: usize,
-    pipeline: u64,
-    size_bytes: usize,
-    rate_per_s: Option<u64>,
-    elapsed_s: f64,
-    messages_per_s: Option<f64>,
-    #[serde(flatten)]
-    measurement: Measurement,
-}
-
-impl BenchReport {
-    /// What was counted, and how it ended.
-    pub(crate) fn new(
-        options: &BenchOptions,
-        target: &Target,
-        stats: &Stats,
-        outcome: &Result<(), Error>,
-    ) -> Self {
-        Self {
-            endpoint: target.endpoint.to_string(),
-            connections: options.connections,
-            pipeline: options.pipeline,
-            size_bytes: options.size,
-            rate_per_s: options.rate,
-            elapsed_s: (stats.elapsed().as_secs_f64() * 1e6).round() / 1e6,
-            messages_per_s: stats.messages_per_s().map(|rate| (rate * 10.0).round() / 10.0),
-            measurement: Measurement::new(stats, target, outcome),
-        }
-    }
-}
-
-/// A ping.
-#[derive(Debug, Serialize)]
-pub(crate) struct PingReport {
-    endpoint: String,
-    size_bytes: usize,
-    interval_s: f64,
-    #[serde(flatten)]
-    measurement: Measurement,
-}
-
-impl PingReport {
-    /// What was counted, and how it ended.
-    pub(crate) fn new(
-        options: &PingOptions,
-        target: &Target,
-        stats: &Stats,
-        outcome: &Result<(), Error>,
-    ) -> Self {
-        Self {
-            endpoint: target.endpoint.to_string(),
-            size_bytes: options.size,
-            interval_s: options.interval.as_secs_f64(),
-            measurement: Measurement::new(stats, target, outcome),
+            lost: stats.lost,
+            datagrams: target.is_datagram().then_some(DatagramCounts {
+                duplicated: stats.duplicated,
+                reordered: stats.reordered,
+                late: stats.late,
+            }),
+            errors: Errors {
+                total: stats.errors(),
+                wrong_replies: stats.wrong_replies,
+                connections: &stats.connection_errors,
+            },
         }
     }
 }

@@ -9,8 +9,8 @@ use log::info;
 
 use super::Transcript;
 use super::script::Script;
-use crate::error::{Error, Escaped};
-use crate::net::{Connection, Deadline, connect_each, first_answering};
+use crate::error::{Error, quoted};
+use crate::net::{Connection, connect_each, first_answering};
 use crate::options::Target;
 
 /// How many replies are remembered, to recognize one that comes late or twice.
@@ -35,17 +35,17 @@ pub(super) fn run(
     let Some(first) = first else { return Ok(()) };
     let wait = target.wait.saturating_sub(started.elapsed());
     let mut session = DatagramSession::new(target);
-    let reached = first_answering(candidates, target, wait, |candidate, deadline| {
+    let answered = first_answering(candidates, target, wait, |candidate, deadline| {
         transcript.connected(candidate);
         session.say(&first, candidate, deadline)
     });
-    let (mut connection, outcome) = match reached {
-        Ok(connection) => (Some(connection), Ok(())),
-        Err(error) => (None, Err(error)),
+    let mut connection = match answered {
+        Ok(connection) => connection,
+        Err(error) => return transcript.replied(&first, Err(error), session.sent.elapsed()),
     };
-    transcript.replied(&first, outcome, session.sent.elapsed())?;
-    while let (Some(connection), Some(message)) = (&mut connection, script.next()?) {
-        let outcome = session.say(&message, connection, Deadline::after(target.timeout()));
+    transcript.replied(&first, Ok(()), session.sent.elapsed())?;
+    while let Some(message) = script.next()? {
+        let outcome = session.say(&message, &mut connection, Instant::now() + target.timeout());
         transcript.replied(&message, outcome, session.sent.elapsed())?;
     }
     Ok(())
@@ -71,11 +71,12 @@ impl<'a> DatagramSession<'a> {
         &mut self,
         message: &[u8],
         connection: &mut Connection,
-        deadline: Deadline,
+        deadline: Instant,
     ) -> Result<(), Error> {
-        let (peer, timeout) = (connection.peer.clone(), self.target.timeout());
+        let peer = connection.peer.clone();
         let failed = |error: io::Error| {
-            Error::instead_of(&Escaped(&greeting(message)), &error, &peer, timeout)
+            let expected = quoted(&greeting(message));
+            Error::instead_of(&expected, &error, &peer, self.target.timeout())
         };
         self.sent = Instant::now();
         connection.send(message, deadline).map_err(failed)?;
@@ -87,7 +88,7 @@ impl<'a> DatagramSession<'a> {
             if !greeted_message(reply).is_some_and(earlier) {
                 return Err(wrong.into());
             }
-            info!("ignored {}, which came before", Escaped(reply));
+            info!("ignored {}, which came before", quoted(reply));
         }
         if self.greeted.len() == REPLY_HISTORY {
             self.greeted.pop_front();

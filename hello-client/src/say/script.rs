@@ -1,12 +1,11 @@
 //! The messages of a session: where they come from, and whether they can be sent.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Read, Seek, SeekFrom};
-use std::ops::Range;
+use std::io::{self, BufRead, BufReader, IsTerminal, Seek, SeekFrom};
+use std::iter::Peekable;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
-use std::vec;
 
 use hello_proto::{DecodeError, Decoder, Framing, MessageError, check_datagram};
 
@@ -16,18 +15,15 @@ use crate::options::{SayOptions, Target};
 /// Messages that can be sent, one after the other.
 ///
 /// What can be read twice has been checked to its end before the first message is given.
-#[derive(Debug)]
 pub(super) struct Script<'a> {
-    origin: Origin,
-    target: &'a Target,
-    /// How many messages were taken from the origin.
+    /// The messages, or why the next one cannot be read.
+    messages: Peekable<Box<dyn Iterator<Item = Result<Vec<u8>, String>>>>,
+    /// What a message is called in an error, before its number.
+    place: String,
+    /// How many messages were taken.
     taken: u64,
-}
-
-#[derive(Debug)]
-enum Origin {
-    Arguments(vec::IntoIter<Vec<u8>>),
-    Lines { lines: Lines, name: String, is_terminal: bool },
+    is_terminal: bool,
+    target: &'a Target,
 }
 
 impl<'a> Script<'a> {
@@ -63,8 +59,9 @@ impl<'a> Script<'a> {
     ///
     /// A usage error that names the message, if it cannot be read or cannot be sent.
     pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>, Error> {
-        let Some(message) = self.take()? else { return Ok(None) };
-        let number = self.taken;
+        self.taken += 1;
+        let message = self.messages.next().transpose();
+        let Some(message) = message.map_err(|why| self.error(&why))? else { return Ok(None) };
         let checked = if self.target.is_datagram() {
             check_datagram(&message, self.target.limit)
         } else {
@@ -72,14 +69,20 @@ impl<'a> Script<'a> {
         };
         match checked {
             Ok(()) => Ok(Some(message)),
-            Err(MessageError::Exit) if self.is_last()? => Ok(None),
-            Err(error) => Err(self.error(number, &advise(error))),
+            // A person who typed `exit` is not asked for more.
+            Err(MessageError::Exit) if self.is_terminal || self.messages.peek().is_none() => {
+                Ok(None)
+            }
+            Err(error) => Err(self.error(&advise(error))),
         }
     }
 
     fn of_messages(messages: Vec<Vec<u8>>, target: &'a Target) -> Result<Self, Error> {
-        Self::new(Origin::Arguments(messages.clone().into_iter()), target).check()?;
-        Ok(Self::new(Origin::Arguments(messages.into_iter()), target))
+        let script = |messages: Vec<_>| {
+            Self::new(messages.into_iter().map(Ok), "MESSAGE".to_owned(), false, target)
+        };
+        script(messages.clone()).check()?;
+        Ok(script(messages))
     }
 
     fn of_lines(opened: io::Result<File>, name: &str, target: &'a Target) -> Result<Self, Error> {
@@ -89,17 +92,26 @@ impl<'a> Script<'a> {
         if metadata.is_dir() {
             return Err(failed(io::ErrorKind::IsADirectory.into()));
         }
+        let is_terminal = file.is_terminal();
+        let script = |file| {
+            Self::new(Lines::new(file, target.limit), format!("{name}, line"), is_terminal, target)
+        };
         if metadata.is_file() {
             let start = file.stream_position().map_err(failed)?;
-            let again = file.try_clone().map_err(failed)?;
-            Self::new(Origin::lines(again, name, target), target).check()?;
+            script(file.try_clone().map_err(failed)?).check()?;
             file.seek(SeekFrom::Start(start)).map_err(failed)?;
         }
-        Ok(Self::new(Origin::lines(file, name, target), target))
+        Ok(script(file))
     }
 
-    fn new(origin: Origin, target: &'a Target) -> Self {
-        Self { origin, target, taken: 0 }
+    fn new(
+        messages: impl Iterator<Item = Result<Vec<u8>, String>> + 'static,
+        place: String,
+        is_terminal: bool,
+        target: &'a Target,
+    ) -> Self {
+        let messages: Box<dyn Iterator<Item = _>> = Box::new(messages);
+        Self { messages: messages.peekable(), place, taken: 0, is_terminal, target }
     }
 
     fn check(mut self) -> Result<(), Error> {
@@ -107,76 +119,51 @@ impl<'a> Script<'a> {
         Ok(())
     }
 
-    fn take(&mut self) -> Result<Option<Vec<u8>>, Error> {
-        self.taken += 1;
-        match &mut self.origin {
-            Origin::Arguments(messages) => Ok(messages.next()),
-            Origin::Lines { lines, .. } => lines.next().map_err(|why| self.error(self.taken, &why)),
-        }
-    }
-
-    /// Whether the message that was taken last is the last one. A person who typed `exit` is not
-    /// asked for more.
-    fn is_last(&mut self) -> Result<bool, Error> {
-        match self.origin {
-            Origin::Lines { is_terminal: true, .. } => Ok(true),
-            _ => Ok(self.take()?.is_none()),
-        }
-    }
-
-    fn error(&self, number: u64, why: &str) -> Error {
-        Error::usage(match &self.origin {
-            Origin::Arguments(_) => format!("MESSAGE {number}: {why}"),
-            Origin::Lines { name, .. } => format!("{name}, line {number}: {why}"),
-        })
+    /// What is wrong with the message that was taken last.
+    fn error(&self, why: &str) -> Error {
+        Error::usage(format!("{} {}: {why}", self.place, self.taken))
     }
 }
 
-impl Origin {
-    fn lines(file: File, name: &str, target: &Target) -> Self {
-        let is_terminal = file.is_terminal();
-        Self::Lines { lines: Lines::new(file, target.limit), name: name.to_owned(), is_terminal }
-    }
-}
-
-/// Reads lines as the protocol's line framing has them, with memory for one.
-#[derive(Debug)]
+/// Lines as the protocol's line framing has them, read with memory for one.
 struct Lines {
-    file: File,
+    file: BufReader<File>,
     decoder: Decoder,
-    buffer: Vec<u8>,
-    unread: Range<usize>,
 }
 
 impl Lines {
     /// The lines of `file`, each of at most `limit` bytes.
     fn new(file: File, limit: usize) -> Self {
-        let decoder = Decoder::new(Framing::Line, limit);
-        Self { file, decoder, buffer: vec![0; 8 * 1024], unread: 0..0 }
+        Self { file: BufReader::new(file), decoder: Decoder::new(Framing::Line, limit) }
     }
 
     /// The next line, without its end.
-    ///
-    /// # Errors
-    ///
-    /// Why the line cannot be read, to be displayed behind its number.
-    fn next(&mut self) -> Result<Option<Vec<u8>>, String> {
+    fn read(&mut self) -> Result<Option<Vec<u8>>, String> {
         let invalid = |error: DecodeError| format!("it is {error} (--max-message)");
         loop {
-            let mut input = &self.buffer[self.unread.clone()];
+            let mut input = match self.file.fill_buf() {
+                Ok(b"") => break,
+                Ok(input) => input,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error.to_string()),
+            };
+            let available = input.len();
             let line = self.decoder.decode(&mut input).map_err(invalid)?.map(<[u8]>::to_vec);
-            self.unread.start = self.unread.end - input.len();
+            let used = available - input.len();
+            self.file.consume(used);
             if line.is_some() {
                 return Ok(line);
             }
-            match self.file.read(&mut self.buffer) {
-                Ok(0) => break,
-                Ok(length) => self.unread = 0..length,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.to_string()),
-            }
         }
         Ok(self.decoder.finish().map_err(invalid)?.map(<[u8]>::to_vec))
+    }
+}
+
+impl Iterator for Lines {
+    type Item = Result<Vec<u8>, String>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.read().transpose()
     }
 }
 

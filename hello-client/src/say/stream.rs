@@ -1,6 +1,5 @@
 //! A session on a stream: a welcome, one message and its reply after the other, `exit`, the end.
 
-use std::fmt::Display;
 use std::io::{self, Write};
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -9,8 +8,8 @@ use hello_proto::{ClientSession, WELCOME, greeting};
 
 use super::Transcript;
 use super::script::Script;
-use crate::error::{Error, Escaped, advise};
-use crate::net::{Connection, Deadline, connect};
+use crate::error::{Error, advise, quoted};
+use crate::net::{Connection, connect};
 use crate::options::Target;
 
 /// Connects, and says all of `script`.
@@ -26,7 +25,8 @@ pub(super) fn run(
     let connection = connect(target)?;
     transcript.connected(&connection);
     let mut session = StreamSession::new(connection, target);
-    transcript.welcomed(session.receive(&Escaped(WELCOME), Deadline::after(session.timeout)))?;
+    let deadline = Instant::now() + session.timeout;
+    transcript.welcomed(session.receive(&quoted(WELCOME), deadline))?;
     let script_end = loop {
         match script.next() {
             Ok(Some(message)) => {
@@ -68,17 +68,17 @@ impl StreamSession {
     fn say(&mut self, message: &[u8]) -> Result<(), Error> {
         let mut out = Vec::new();
         self.session.send(message, &mut out).map_err(|error| Error::usage(advise(error)))?;
-        self.exchange(&out, &Escaped(&greeting(message)))
+        self.exchange(&out, &quoted(&greeting(message)))
     }
 
     fn exit(&mut self) -> Result<(), Error> {
         let mut out = Vec::new();
         self.session.exit(&mut out);
-        self.exchange(&out, &"the server to close the session")
+        self.exchange(&out, "the server to close the session")
     }
 
-    fn exchange(&mut self, out: &[u8], expected: &dyn Display) -> Result<(), Error> {
-        let deadline = Deadline::after(self.timeout);
+    fn exchange(&mut self, out: &[u8], expected: &str) -> Result<(), Error> {
+        let deadline = Instant::now() + self.timeout;
         self.sent = Instant::now();
         match self.connection.send(out, deadline) {
             Ok(()) => {}
@@ -94,7 +94,7 @@ impl StreamSession {
     }
 
     /// Waits for the next reply, or if none is pending, for the end of the stream.
-    fn receive(&mut self, expected: &dyn Display, deadline: Deadline) -> Result<(), Error> {
+    fn receive(&mut self, expected: &str, deadline: Instant) -> Result<(), Error> {
         loop {
             let mut input = &self.buffer[self.unread.clone()];
             let replies = self.session.receive(&mut input)?;
@@ -110,7 +110,7 @@ impl StreamSession {
         }
     }
 
-    fn error(&self, expected: &dyn Display, error: &io::Error) -> Error {
+    fn error(&self, expected: &str, error: &io::Error) -> Error {
         Error::instead_of(expected, error, &self.connection.peer, self.timeout)
     }
 }

@@ -1,9 +1,15 @@
 use super::*;
+use crate::cli::tests::target;
 use crate::load::stats::Stats;
 use crate::load::stats::tests::Notes;
 use proptest::prelude::*;
 
 const SECOND: Duration = Duration::from_secs(1);
+
+/// A session with messages of `size` bytes, that are lost after a second.
+fn new_session(size: usize) -> DatagramSession {
+    DatagramSession::new(&Plan::new(target(&["--timeout", "1s"]), vec![], size))
+}
 
 /// Sends `count` messages, one a millisecond, and returns their replies.
 fn send(datagrams: &mut DatagramSession, count: u32, start: Instant) -> Vec<Vec<u8>> {
@@ -26,17 +32,17 @@ fn receive(datagrams: &mut DatagramSession, replies: &[&Vec<u8>], now: Instant) 
 
 #[test]
 fn a_message_is_its_number_and_filler() {
-    let mut datagrams = DatagramSession::of_size(16, SECOND);
+    let mut datagrams = new_session(16);
     let replies = send(&mut datagrams, 300, Instant::now());
     assert_eq!(replies[0], b"Hello, 000000000000....!");
     assert_eq!(replies[299], b"Hello, 00000000012b....!");
-    assert_eq!(DatagramSession::of_size(NUMBER_SIZE, SECOND).message, b"000000000000");
+    assert_eq!(new_session(NUMBER_SIZE).message, b"000000000000");
 }
 
 #[test]
 fn a_copy_is_a_duplicate_and_no_second_answer() {
     let start = Instant::now();
-    let mut datagrams = DatagramSession::of_size(16, SECOND);
+    let mut datagrams = new_session(16);
     let r = send(&mut datagrams, 2, start);
     let events = receive(&mut datagrams, &[&r[0], &r[0], &r[1], &r[0]], start);
     assert_eq!(events, ["answered 0+1", "duplicated", "answered 1+1", "duplicated"]);
@@ -46,7 +52,7 @@ fn a_copy_is_a_duplicate_and_no_second_answer() {
 #[test]
 fn two_that_change_places_are_one_reordering() {
     let start = Instant::now();
-    let mut datagrams = DatagramSession::of_size(16, SECOND);
+    let mut datagrams = new_session(16);
     let r = send(&mut datagrams, 4, start);
     let events = receive(&mut datagrams, &[&r[1], &r[0], &r[2], &r[3]], start);
     assert_eq!(
@@ -58,7 +64,7 @@ fn two_that_change_places_are_one_reordering() {
 #[test]
 fn a_lost_message_delays_no_other() {
     let start = Instant::now();
-    let mut datagrams = DatagramSession::of_size(16, SECOND);
+    let mut datagrams = new_session(16);
     let r = send(&mut datagrams, 3, start);
     assert_eq!(receive(&mut datagrams, &[&r[1], &r[2]], start), ["answered 1+1", "answered 2+1"]);
     let mut notes = Notes::default();
@@ -72,7 +78,7 @@ fn a_lost_message_delays_no_other() {
 #[test]
 fn a_reply_to_a_lost_message_is_late_and_then_a_duplicate() {
     let start = Instant::now();
-    let mut datagrams = DatagramSession::of_size(16, SECOND);
+    let mut datagrams = new_session(16);
     let r = send(&mut datagrams, 1, start);
     let mut notes = Notes::default();
     datagrams.expire(start + 2 * SECOND, &mut notes).unwrap();
@@ -83,7 +89,7 @@ fn a_reply_to_a_lost_message_is_late_and_then_a_duplicate() {
 #[test]
 fn a_reply_that_is_too_late_is_lost_though_nobody_has_looked_yet() {
     let start = Instant::now();
-    let mut datagrams = DatagramSession::of_size(16, SECOND);
+    let mut datagrams = new_session(16);
     let r = send(&mut datagrams, 1, start);
     let events = receive(&mut datagrams, &[&r[0], &r[0]], start + 2 * SECOND);
     assert_eq!(events, ["lost 0+1: no reply in time", "late 0+1", "duplicated"]);
@@ -92,7 +98,7 @@ fn a_reply_that_is_too_late_is_lost_though_nobody_has_looked_yet() {
 #[test]
 fn what_is_no_greeting_of_ours_is_wrong_byte_for_byte() {
     let start = Instant::now();
-    let mut datagrams = DatagramSession::of_size(16, SECOND);
+    let mut datagrams = new_session(16);
     send(&mut datagrams, 2, start);
     for reply in [
         "Hello, 000000000001...!",
@@ -114,7 +120,7 @@ fn what_is_no_greeting_of_ours_is_wrong_byte_for_byte() {
 #[test]
 fn when_the_way_is_cut_all_in_flight_is_lost() {
     let start = Instant::now();
-    let mut datagrams = DatagramSession::of_size(16, SECOND);
+    let mut datagrams = new_session(16);
     let r = send(&mut datagrams, 3, start);
     receive(&mut datagrams, &[&r[1]], start);
     let mut notes = Notes::default();
@@ -129,7 +135,7 @@ proptest! {
         arrivals in proptest::collection::vec((0..50usize, 0..3000u64), 0..200)
     ) {
         let start = Instant::now();
-        let mut datagrams = DatagramSession::of_size(16, SECOND);
+        let mut datagrams = new_session(16);
         let replies = send(&mut datagrams, 50, start);
         let mut arrivals: Vec<_> = arrivals
             .into_iter()

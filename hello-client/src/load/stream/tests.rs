@@ -1,13 +1,14 @@
 use super::*;
+use crate::cli::tests::target;
 use crate::load::stats::tests::Notes;
 
 const CLOSED: ConnectionError = ConnectionError::Lost(ErrorKind::Closed);
 
 /// A session that times out after a second.
 fn new_session(now: Instant) -> StreamSession {
-    let pattern = (b'a'..=b'z').map(|letter| vec![letter; 2]).collect();
-    let mut session = StreamSession::of_pattern(Framing::Line, pattern, Duration::from_secs(1));
-    session.start(now);
+    let plan = Plan::new(target(&["--timeout", "1s"]), vec![], 2);
+    let mut session = StreamSession::new(&plan);
+    session.start(&plan, now);
     session
 }
 
