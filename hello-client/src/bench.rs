@@ -11,7 +11,7 @@ use socket2::Socket;
 
 use crate::error::{Error, ErrorKind};
 use crate::load::{self, ConnectionError, Partition, Plan, Rate, Stats};
-use crate::net::{locate, raise_open_files};
+use crate::net::{locate, raise_fd_limit};
 use crate::options::{BenchOptions, OutputOptions, Target};
 use crate::report::hgrm::HdrFile;
 use crate::report::progress::{self, Watched};
@@ -56,7 +56,7 @@ fn measure(
     output: &OutputOptions,
     stats: &mut Stats,
 ) -> Result<(), Error> {
-    raise_open_files(options.connections, options.threads)?;
+    raise_fd_limit(options.connections, options.threads)?;
     let route = locate(target).inspect_err(|error| {
         stats.connection_errors.count(&ConnectionError::Connect(error.kind), 1);
     })?;

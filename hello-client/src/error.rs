@@ -119,7 +119,7 @@ impl Error {
         Self { is_reached: is_silence, ..self }
     }
 
-    /// The same error, after retries for as long as `waited`.
+    /// The same error, after retries that took this long.
     pub(crate) fn after_retries(mut self, waited: Duration) -> Self {
         self.message += &format!(" (tried for {:.1} s)", waited.as_secs_f64());
         self

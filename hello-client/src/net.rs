@@ -85,7 +85,7 @@ fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
-/// How long until `deadline`, for a socket, to which zero would mean for ever.
+/// How long until `deadline`, as the timeout of a socket, to which zero means none.
 ///
 /// # Errors
 ///
@@ -118,7 +118,7 @@ fn address_text(address: &SockAddr) -> Option<String> {
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Unresolved`], if there is none, or it is not known in time.
+/// [`ErrorKind::Unresolved`], if there are none, or they are not known in time.
 fn resolve(
     server: &HostPort,
     family: Option<Domain>,
@@ -175,7 +175,7 @@ pub(crate) fn retry_until<T>(
 /// # Errors
 ///
 /// A usage error, if it does not.
-pub(crate) fn raise_open_files(connections: usize, threads: usize) -> Result<(), Error> {
+pub(crate) fn raise_fd_limit(connections: usize, threads: usize) -> Result<(), Error> {
     /// For standard streams and signals; a thread has a poll and a timer besides.
     const RESERVED: usize = 64;
     let limit = rlimit::increase_nofile_limit(u64::MAX)

@@ -56,10 +56,10 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// The same in a measurement over datagrams, where a lost one holds up its place in a closed loop.
 const DATAGRAM_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Small enough to be added to any time.
+/// Small enough that no time to which it is added overflows.
 const MAX_DURATION: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// More would be a slip: nobody has the memory, or lives to see the end.
+/// A larger number is surely a typing error.
 const MAX_COUNT: u64 = 1_000_000_000_000;
 
 /// One scripted session.

@@ -1,4 +1,4 @@
-//! What a run tells people and programs.
+//! Reports: text for people, JSON for programs.
 
 pub(crate) mod hgrm;
 pub(crate) mod json;

@@ -27,7 +27,7 @@ pub(crate) fn plural(count: u64, one: &str) -> String {
     format!("{} {one}{ending}", number(count))
 }
 
-/// A part of a whole, in percent; of nothing it is nothing.
+/// A part of a whole, in percent; 0 if the whole is 0.
 pub(crate) fn percent(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use mio::event::Event as Readiness;
 use mio::unix::SourceFd;
-use mio::{Interest, Token};
+use mio::{Interest, Registry, Token};
 use socket2::Socket;
 
 use super::engine::ThreadContext;
@@ -71,38 +71,30 @@ pub(super) struct LoadConnection<S> {
     session: S,
     state: State,
     token: Token,
-    /// A socket that was connected before the run.
-    preconnected: Option<Socket>,
-    /// Which address it tries next.
+    /// Which of the plan's addresses to try, modulo their number.
     address: usize,
     is_reached: bool,
-    /// Some of what was to be written is left, and the socket is registered for writing.
+    /// The socket took only a part of what was to be written, and is registered for writing.
     is_blocked: bool,
 }
 
 #[derive(Debug)]
 enum State {
-    /// There is no connection because of this error, and no attempt to connect before then.
+    /// Not connected, because of this error; the next attempt is made at this time.
     Backoff(ConnectionError, Instant),
-    /// It has been connecting since then.
+    /// Connecting since this time.
     Connecting(Socket, Instant),
     Established(Socket),
 }
 
 impl<S: Session> LoadConnection<S> {
-    /// The connection with this number, on `preconnected` if there is a socket already.
-    pub(super) fn new(
-        number: usize,
-        token: Token,
-        plan: &Plan,
-        preconnected: Option<Socket>,
-    ) -> Self {
+    /// The connection with this number, to be opened with the first tick.
+    pub(super) fn new(number: usize, token: Token, plan: &Plan) -> Self {
         Self {
             schedule: plan.schedule(number),
             session: S::new(plan),
             state: State::Backoff(ConnectionError::Connect(ErrorKind::Closed), plan.start),
             token,
-            preconnected,
             address: 0,
             is_reached: false,
             is_blocked: false,
@@ -196,19 +188,25 @@ impl<S: Session> LoadConnection<S> {
 
     fn connect(&mut self, now: Instant, cx: &ThreadContext<'_>) -> Result<(), ConnectionError> {
         let address = &cx.plan.addresses[self.address % cx.plan.addresses.len()];
-        let socket = match self.preconnected.take() {
-            Some(socket) => socket,
-            None => begin_connect(&cx.plan.target, address)
-                .map_err(|error| ConnectionError::Connect(error.kind))?,
-        };
-        cx.registry
-            .register(&mut SourceFd(&socket.as_raw_fd()), self.token, interest(true))
-            .map_err(failed)?;
+        let socket = begin_connect(&cx.plan.target, address)
+            .map_err(|error| ConnectionError::Connect(error.kind))?;
+        self.set_connecting(socket, now, &cx.registry).map_err(failed)
+    }
+
+    /// Waits for `socket`, which is connecting or connected already, to become writable.
+    pub(super) fn set_connecting(
+        &mut self,
+        socket: Socket,
+        now: Instant,
+        registry: &Registry,
+    ) -> io::Result<()> {
+        let source = socket.as_raw_fd();
+        registry.register(&mut SourceFd(&source), self.token, interest(true))?;
         self.state = State::Connecting(socket, now);
         Ok(())
     }
 
-    /// The connection was made, or could not be.
+    /// Finishes what [`connect`](Self::connect) began.
     fn establish(&mut self, cx: &mut ThreadContext<'_>) -> Result<Instant, ConnectionError> {
         let now = Instant::now();
         let backoff = State::Backoff(ConnectionError::Connect(ErrorKind::Closed), now);
@@ -225,14 +223,14 @@ impl<S: Session> LoadConnection<S> {
         Ok(now)
     }
 
-    /// The server is there.
+    /// Reports once a connection that the server is there.
     fn reached(&mut self, now: Instant, cx: &mut ThreadContext<'_>) {
         if !mem::replace(&mut self.is_reached, true) {
             cx.observer.on_event(Event::Reached, now);
         }
     }
 
-    /// There is no connection any more.
+    /// The connection was lost, or could not be opened.
     fn disconnect(&mut self, error: ConnectionError, now: Instant, cx: &mut ThreadContext<'_>) {
         // A server that was there may come back; one that was not may have another address.
         if !mem::take(&mut self.is_reached) {
@@ -250,7 +248,7 @@ impl<S: Session> LoadConnection<S> {
         is_ending: bool,
         cx: &mut ThreadContext<'_>,
     ) -> Result<Instant, ConnectionError> {
-        let mut now = Instant::now();
+        let mut last = None;
         while let State::Established(socket) = &self.state {
             let length = match (&*socket).read(&mut cx.buffer) {
                 Ok(0) if !S::IS_DATAGRAM => return Err(ConnectionError::Lost(ErrorKind::Closed)),
@@ -258,7 +256,7 @@ impl<S: Session> LoadConnection<S> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => return Err(lost(error)),
             };
-            now = Instant::now();
+            let now = *last.insert(Instant::now());
             cx.last_received = now;
             self.reached(now, cx);
             self.session.receive(&cx.buffer[..length], now, cx.observer)?;
@@ -268,7 +266,7 @@ impl<S: Session> LoadConnection<S> {
                 break;
             }
         }
-        Ok(now)
+        Ok(last.unwrap_or_else(Instant::now))
     }
 
     /// Writes what can be written without blocking.
@@ -291,8 +289,8 @@ impl<S: Session> LoadConnection<S> {
         Ok(())
     }
 
-    /// Asks to be told when `socket` can be written, or not to. While nothing waits to be written
-    /// that would only be a wakeup for each message the server read.
+    /// Registers `socket` for reading, and if `write`, for writing too. While nothing waits to be
+    /// written that would only be a wakeup for each message that the server reads.
     fn reregister(&self, socket: &Socket, write: bool, cx: &ThreadContext<'_>) -> io::Result<()> {
         let source = socket.as_raw_fd();
         cx.registry.reregister(&mut SourceFd(&source), self.token, interest(write))

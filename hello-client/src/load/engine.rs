@@ -24,7 +24,7 @@ const TICK: Duration = Duration::from_millis(10);
 /// Room for the largest datagram, and for the replies of a long pipeline.
 const READ_BUFFER: usize = 256 * 1024;
 
-/// The timer's; no connection has it.
+/// The token of the timer; connections are numbered from 0.
 const TIMER: Token = Token(usize::MAX - 1);
 
 /// What the connections of one thread share.
@@ -40,7 +40,8 @@ pub(super) struct ThreadContext<'a> {
 /// Runs one thread's connections.
 pub(super) struct Engine<'a, S> {
     poll: Poll,
-    /// Wakes the poll to the microsecond, where its own timeout knows milliseconds.
+    /// Wakes the poll when a message is due, to the microsecond; a poll's own timeout is in
+    /// milliseconds.
     timer: OwnedFd,
     events: Events,
     connections: Vec<LoadConnection<S>>,
@@ -48,16 +49,16 @@ pub(super) struct Engine<'a, S> {
     /// How many messages became due; the connections take turns.
     scheduled: usize,
     next_tick: Instant,
-    /// At the last tick all messages had been answered or given up.
+    /// Whether all messages had been answered or given up at the last tick.
     drained: bool,
-    /// When what has not left by then is given up.
+    /// When what could not be sent is given up.
     deadline: Option<Instant>,
 }
 
 impl<'a, S: Session> Engine<'a, S> {
     pub(super) fn new(
         plan: &'a Plan,
-        mut partition: Partition,
+        partition: Partition,
         observer: &'a mut dyn Observer,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
@@ -65,19 +66,22 @@ impl<'a, S: Session> Engine<'a, S> {
         let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
         let source = timer.as_raw_fd();
         poll.registry().register(&mut SourceFd(&source), TIMER, Interest::READABLE)?;
-        let mut preconnected = partition.preconnected.take();
         let numbers = plan.connections_of(&partition).enumerate();
-        let connections = numbers.map(|(index, number)| {
-            LoadConnection::new(number, Token(index), plan, preconnected.take())
-        });
+        let mut connections: Vec<_> = numbers
+            .map(|(index, number)| LoadConnection::new(number, Token(index), plan))
+            .collect();
+        let quota = plan.quota(&partition);
+        if let (Some(socket), Some(first)) = (partition.preconnected, connections.first_mut()) {
+            first.set_connecting(socket, plan.start, poll.registry())?;
+        }
         Ok(Self {
             timer,
             events: Events::with_capacity(1024),
-            connections: connections.collect(),
+            connections,
             context: ThreadContext {
                 plan,
                 observer,
-                quota: plan.quota(&partition),
+                quota,
                 buffer: vec![0; READ_BUFFER],
                 last_received: plan.start,
                 registry: poll.registry().try_clone()?,

@@ -16,7 +16,7 @@ use crate::options::Target;
 pub(crate) struct Plan {
     /// The server, and how to talk to it.
     pub(crate) target: Target,
-    /// Where the server may be; if it has been reached, there alone.
+    /// The addresses to try: of a server that was reached, only the one it was reached at.
     pub(crate) addresses: Vec<SockAddr>,
     /// The messages on a stream, which repeat.
     pub(crate) pattern: Arc<[Vec<u8>]>,
@@ -55,7 +55,7 @@ impl Plan {
     /// After this long without a reply a run that ends by the number of its messages is abandoned.
     pub(super) const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
-    /// A closed loop of one connection with one message in flight, for ever, that starts now.
+    /// A closed loop without an end, of one connection with one message in flight, that starts now.
     pub(crate) fn new(target: Target, addresses: Vec<SockAddr>, size: usize) -> Self {
         let start = Instant::now();
         Self {

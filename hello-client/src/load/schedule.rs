@@ -134,7 +134,7 @@ impl Quota {
         }
     }
 
-    /// Whether no more will be allowed.
+    /// Whether nothing more may be sent.
     pub(super) fn is_exhausted(&self, now: Instant) -> bool {
         self.left == Some(0) || self.end.is_some_and(|end| now >= end)
     }

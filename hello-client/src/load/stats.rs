@@ -183,35 +183,30 @@ impl Stats {
             ),
         })
     }
-
-    fn counts(&self, batch: Batch) -> bool {
-        batch.since >= self.warm_until
-    }
 }
 
 impl Observer for Stats {
     fn on_event(&mut self, event: Event<'_>, now: Instant) {
+        let warm_until = self.warm_until;
+        let counted = |batch: Batch| if batch.since >= warm_until { batch.count } else { 0 };
         match event {
-            Event::Answered(batch) if self.counts(batch) => {
-                self.latency.record(now.saturating_duration_since(batch.since), batch.count);
-                self.ended = self.ended.max(now);
+            Event::Answered(batch) => {
+                if counted(batch) > 0 {
+                    self.latency.record(now.saturating_duration_since(batch.since), batch.count);
+                    self.ended = self.ended.max(now);
+                }
             }
-            Event::Lost(batch, _) if self.counts(batch) => self.lost += batch.count,
-            Event::Late(batch) if self.counts(batch) => self.late += batch.count,
-            Event::Reordered(batch) if self.counts(batch) => self.reordered += batch.count,
-            Event::Duplicated if now >= self.warm_until => self.duplicated += 1,
+            Event::Lost(batch, _) => self.lost += counted(batch),
+            Event::Late(batch) => self.late += counted(batch),
+            Event::Reordered(batch) => self.reordered += counted(batch),
+            Event::Duplicated => self.duplicated += u64::from(now >= warm_until),
             Event::Wrong(message, error) => {
                 self.wrong_replies += 1;
-                self.answered_wrongly += u64::from(message.is_some_and(|batch| self.counts(batch)));
+                self.answered_wrongly += message.map_or(0, counted);
                 self.first_wrong.get_or_insert_with(|| error.clone());
             }
             Event::Failed(error) => self.connection_errors.count(error, 1),
             Event::Reached => self.is_reached = true,
-            Event::Answered(_)
-            | Event::Lost(..)
-            | Event::Late(_)
-            | Event::Reordered(_)
-            | Event::Duplicated => {}
         }
     }
 }

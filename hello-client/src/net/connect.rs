@@ -16,7 +16,7 @@ use crate::options::Target;
 ///
 /// # Errors
 ///
-/// Why none accepted, after retries for as long as `target` says.
+/// Why none accepted, after retries for the `--wait` of `target`.
 pub(crate) fn connect(target: &Target) -> Result<Connection, Error> {
     retry_until(target.wait, |_| {
         let deadline = Instant::now() + target.timeout();
@@ -29,7 +29,7 @@ pub(crate) fn connect(target: &Target) -> Result<Connection, Error> {
 ///
 /// # Errors
 ///
-/// Why that worked for none, after retries for as long as `target` says.
+/// Why not even one could be made, after retries for the `--wait` of `target`.
 pub(crate) fn connect_each(target: &Target) -> Result<Vec<Connection>, Error> {
     retry_until(target.wait, |_| {
         let deadline = Instant::now() + target.timeout();
@@ -93,7 +93,7 @@ pub(super) fn connect_first(
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Unresolved`], if there is none, or it is not known in time.
+/// [`ErrorKind::Unresolved`], if there are none, or they are not known in time.
 pub(super) fn addresses(target: &Target, deadline: Instant) -> Result<Vec<SockAddr>, Error> {
     match &target.endpoint {
         Endpoint::Tcp(server) | Endpoint::Udp(server) => {

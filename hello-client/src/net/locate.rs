@@ -37,7 +37,7 @@ impl Route {
     }
 }
 
-/// Finds the server, for as long as `target` says.
+/// Finds the server, with retries for the `--wait` of `target`.
 ///
 /// Over datagrams only a reply tells where it is, so if there is a choice of addresses, or a time
 /// to wait, each is asked. Otherwise nothing is sent.

@@ -18,8 +18,8 @@ use crate::options::{SayOptions, Target};
 pub(super) struct Script<'a> {
     /// The messages, or why the next one cannot be read.
     messages: Peekable<Box<dyn Iterator<Item = Result<Vec<u8>, String>>>>,
-    /// What a message is called in an error, before its number.
-    place: String,
+    /// What an error calls a message, before its number.
+    label: String,
     /// How many messages were taken.
     taken: u64,
     is_terminal: bool,
@@ -106,12 +106,12 @@ impl<'a> Script<'a> {
 
     fn new(
         messages: impl Iterator<Item = Result<Vec<u8>, String>> + 'static,
-        place: String,
+        label: String,
         is_terminal: bool,
         target: &'a Target,
     ) -> Self {
         let messages: Box<dyn Iterator<Item = _>> = Box::new(messages);
-        Self { messages: messages.peekable(), place, taken: 0, is_terminal, target }
+        Self { messages: messages.peekable(), label, taken: 0, is_terminal, target }
     }
 
     fn check(mut self) -> Result<(), Error> {
@@ -121,7 +121,7 @@ impl<'a> Script<'a> {
 
     /// What is wrong with the message that was taken last.
     fn error(&self, why: &str) -> Error {
-        Error::usage(format!("{} {}: {why}", self.place, self.taken))
+        Error::usage(format!("{} {}: {why}", self.label, self.taken))
     }
 }
 
