@@ -39,8 +39,7 @@ pub(crate) fn run(
     } else if outcome.is_err() && stats.sent() == 0 {
         Ok(())
     } else {
-        let written = text::write_bench(options, target, &stats, out);
-        written.map_err(|error| Error::output(&error))
+        text::write_bench(options, target, &stats, out).map_err(Error::output)
     };
     report::finish(Some(&target.endpoint), outcome.and(reported))
 }

@@ -99,7 +99,7 @@ impl Error {
     }
 
     /// Standard output cannot be written.
-    pub(crate) fn output(error: &io::Error) -> Self {
+    pub(crate) fn output(error: io::Error) -> Self {
         Self::unanswered(ErrorKind::Closed, format!("standard output: {error}"))
     }
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use clap::{ArgAction, Args};
-use hello_proto::{DEFAULT_MAX_MESSAGE, Endpoint, EndpointSpec, Framing, MAX_MESSAGE};
+use hello_proto::{
+    DEFAULT_MAX_MESSAGE, Endpoint, EndpointSpec, Framing, MAX_MESSAGE, MessageError, check_datagram,
+};
 use log::LevelFilter;
 use socket2::Domain;
 
@@ -210,6 +212,15 @@ impl Target {
     /// Whether messages are datagrams, rather than parts of a stream.
     pub(crate) fn is_datagram(&self) -> bool {
         matches!(self.endpoint, Endpoint::Udp(_) | Endpoint::Unixgram(_))
+    }
+
+    /// Checks that the server will receive, and answer, just this message.
+    pub(crate) fn check(&self, message: &[u8]) -> Result<(), MessageError> {
+        if self.is_datagram() {
+            check_datagram(message, self.limit)
+        } else {
+            self.framing.check(message, self.limit)
+        }
     }
 
     /// How long connecting may take, and each reply; never zero.

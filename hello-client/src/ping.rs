@@ -40,7 +40,7 @@ pub(crate) fn run(
     let reported = if output.json {
         json::write(&json::PingReport::new(options, target, &stats), &outcome, out)
     } else {
-        text::write_ping(target, &stats, out).map_err(|error| Error::output(&error))
+        text::write_ping(target, &stats, out).map_err(Error::output)
     };
     report::finish(Some(&target.endpoint), outcome.and(reported))
 }
@@ -57,7 +57,7 @@ fn measure(options: &PingOptions, target: &Target, lines: &mut dyn Write) -> Res
     let (size, interval) = (plural(options.size as u64, "byte"), options.interval);
     writeln!(lines, "PING {}: {size} every {interval:?}", target.endpoint)
         .and_then(|()| lines.flush())
-        .map_err(|error| Error::output(&error))?;
+        .map_err(Error::output)?;
     let plan = Plan {
         window: u64::MAX,
         rate: Some(Rate { period: options.interval, messages: 1 }),

@@ -106,7 +106,7 @@ impl<W: Write> Transcript<W> {
     fn print(&mut self, reply: Option<&[u8]>) -> Result<(), Error> {
         let Some(reply) = reply.filter(|_| !self.json) else { return Ok(()) };
         let written = self.out.write_all(reply).and_then(|()| self.out.write_all(b"\n"));
-        written.and_then(|()| self.out.flush()).map_err(|error| Error::output(&error))
+        written.and_then(|()| self.out.flush()).map_err(Error::output)
     }
 }
 

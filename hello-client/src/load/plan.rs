@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hello_proto::check_datagram;
 use socket2::{SockAddr, Socket};
 
 use super::datagram::NUMBER_SIZE;
@@ -113,9 +112,6 @@ pub(crate) fn validate_size(size: usize, target: &Target) -> Result<(), String> 
              {NUMBER_SIZE} bytes"
         ));
     }
-    let checked = match target.is_datagram() {
-        true => check_datagram(&vec![0; size], target.limit),
-        false => pattern(size).try_for_each(|m| target.framing.check(&m, target.limit)),
-    };
+    let checked = pattern(size).try_for_each(|message| target.check(&message));
     checked.map_err(|error| format!("--size {size}: {}", advise(error)))
 }

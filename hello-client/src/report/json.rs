@@ -29,9 +29,9 @@ pub(crate) fn write(
     }
     let error = outcome.as_ref().err();
     let object = Object { report, outcome: if error.is_none() { "ok" } else { "failed" }, error };
-    let mut line = serde_json::to_vec(&object).map_err(|error| Error::output(&error.into()))?;
+    let mut line = serde_json::to_vec(&object).map_err(|error| Error::output(error.into()))?;
     line.push(b'\n');
-    out.write_all(&line).and_then(|()| out.flush()).map_err(|error| Error::output(&error))
+    out.write_all(&line).and_then(|()| out.flush()).map_err(Error::output)
 }
 
 /// A scripted session. Bytes that are not UTF-8 are shown lossily, and exactly in a `…_hex` beside.

@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
-use hello_proto::{DecodeError, Decoder, Framing, MessageError, check_datagram};
+use hello_proto::{DecodeError, Decoder, Framing, MessageError};
 
 use crate::error::{Error, advise};
 use crate::options::{SayOptions, Target};
@@ -62,12 +62,7 @@ impl<'a> Script<'a> {
         self.taken += 1;
         let message = self.messages.next().transpose();
         let Some(message) = message.map_err(|why| self.error(&why))? else { return Ok(None) };
-        let checked = if self.target.is_datagram() {
-            check_datagram(&message, self.target.limit)
-        } else {
-            self.target.framing.check(&message, self.target.limit)
-        };
-        match checked {
+        match self.target.check(&message) {
             Ok(()) => Ok(Some(message)),
             // A person who typed `exit` is not asked for more.
             Err(MessageError::Exit) if self.is_terminal || self.messages.peek().is_none() => {
