@@ -66,7 +66,8 @@ fn measure(
     *stats =
         run_threads(options.threads, &plan, route.preconnected, is_shown, &stop).map_err(failed)?;
     let is_stopped = stop.load(Ordering::Relaxed);
-    if let Some(end) = if is_stopped { Some(Instant::now()) } else { plan.end } {
+    let end = if is_stopped { Some(Instant::now()) } else { plan.end };
+    if let Some(end) = end {
         stats.end(end);
     }
     stats.evaluate(target)?;
@@ -76,7 +77,7 @@ fn measure(
             let message = format!("only {sent} of {messages} messages could be sent");
             Err(Error::unanswered(ErrorKind::Timeout, message))
         }
-        _ => Ok(()),
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -260,8 +260,8 @@ impl<S: Session> LoadConnection<S> {
             cx.last_received = now;
             self.reached(now, cx);
             self.session.receive(&cx.buffer[..length], now, cx.observer)?;
-            // A read that did not fill the buffer has emptied a stream, unless there is an end
-            // behind the data.
+            // A read that did not fill the buffer has emptied a stream, unless its end is behind
+            // the data.
             if !S::IS_DATAGRAM && length < cx.buffer.len() && !is_ending {
                 break;
             }
