@@ -19,7 +19,6 @@ use crate::listen::socket_file::SocketFile;
 use crate::log_limit::LogLimiter;
 use crate::net::packet_info::{self, Received};
 use crate::net::stream::Peer;
-use crate::net::udp_drops::udp_drops;
 use crate::shared::Shared;
 use crate::stats::{Counter, Stats};
 
@@ -108,7 +107,6 @@ impl DatagramLoop {
             self.serve_or_block()?;
         }
         while !self.shared.grace_remaining().is_zero() && self.serve_one(RecvFlags::DONTWAIT)? {}
-        self.stats.add(Counter::Overflowed, udp_drops(&self.socket));
         Ok(self.stats)
     }
 

@@ -17,14 +17,15 @@ use crate::datagram::{self, DatagramLoop};
 use crate::error::Error;
 use crate::fd_limit::Capacity;
 use crate::listen::bind::{BoundSocket, bind, socket_count};
+use crate::net::udp_drops::udp_drops;
 use crate::shared::Shared;
-use crate::stats::Stats;
+use crate::stats::{Counter, Stats};
 use crate::threads::{ThreadExit, Threads};
 use crate::worker::Worker;
 use crate::worker::pool::Pool;
 
-/// What the threads have to end, even without a grace.
-const MIN_GRACE: Duration = Duration::from_millis(100);
+/// What the threads have to close and count all sessions, even without a grace.
+const MIN_GRACE: Duration = Duration::from_millis(500);
 
 /// A server that listens. Clients that connect are served once it has [started](Server::start).
 #[derive(Debug)]
@@ -153,6 +154,7 @@ impl Running {
                 cut_off = at(Instant::now() + self.config.grace.max(MIN_GRACE));
             }
         }
+        total.add(Counter::Overflowed, udp_drops(&self.datagram_sockets));
         info!("stopped: {total}");
         failure.map_or(Ok(total), Err)
     }

@@ -88,6 +88,9 @@ fn ready(mut call: impl FnMut() -> rustix::io::Result<usize>) -> io::Result<Opti
     }
 }
 
+/// The size of `sockaddr_un`, in bytes: the family, and 108 bytes of path.
+const MAX_UNIX_ADDRESS: usize = 2 + 108;
+
 /// The address of one end of a stream.
 #[derive(Clone, Debug)]
 pub(crate) enum Peer {
@@ -101,6 +104,10 @@ impl From<Option<SocketAddrAny>> for Peer {
         if let Some(Ok(address)) = address.clone().map(SocketAddr::try_from) {
             return Self::Ip(address);
         }
+        // Linux takes a path that fills `sun_path` and has no NUL (unix(7)), which is then read as one
+        // byte longer than the address.
+        let fits = |address: &SocketAddrAny| address.addr_len() as usize <= MAX_UNIX_ADDRESS;
+        let address = address.filter(fits);
         let address = address.and_then(|address| SocketAddrUnix::try_from(address).ok());
         let path = address.as_ref().and_then(SocketAddrUnix::path_bytes).unwrap_or_default();
         Self::Unix(path.escape_ascii().to_string().into())

@@ -155,15 +155,19 @@ impl Connection {
             filled += count;
             self.bytes_in += count as u64;
             trace!("session {} sent \"{}\"", self.id, input.escape_ascii());
+            let answered = self.session.messages();
             self.answer(input, scratch)?;
             let full = filled == buffer.len();
             if self.pending.is_some() {
                 return Ok(self.status());
             }
             if !self.is_open() {
+                // Replies that have just left may be lost to a reset, if the client sends more.
+                let in_flight = self.session.messages() != answered;
                 let rest = &mut buffer[filled..];
-                let unread =
-                    full || (until_empty && self.stream.read(rest)?.is_some_and(|n| n > 0));
+                let unread = full
+                    || in_flight
+                    || (until_empty && self.stream.read(rest)?.is_some_and(|n| n > 0));
                 return self.advance_close(unread, scratch);
             }
             if full {
