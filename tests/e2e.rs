@@ -4,20 +4,7 @@
 mod harness;
 
 mod client;
-mod framing;
-mod full;
-mod idle;
-mod lifecycle;
-mod limits;
-mod listening;
-mod log;
-mod pipelining;
 #[cfg(target_os = "linux")] // /proc, and addresses 127.x.y.z
-mod promises;
-mod socket_file;
-mod summary;
-mod tcp;
+mod robustness;
+mod server;
 mod tutorial;
-mod udp;
-mod unix;
-mod usage;

@@ -84,7 +84,7 @@ impl Server {
         exists.then(|| Self::spawn(command, command_line).expect("it starts"))
     }
 
-    /// Starts one with a bug at `place`, which may panic. `hello-server/src/fault.rs` has the places.
+    /// Starts one with a fault at `place`, which may panic: `hello-server/src/failpoint.rs`.
     #[track_caller]
     pub(crate) fn start_faulty(place: &str, command_line: &str) -> Self {
         let mut command = binaries::faulty_server();
