@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, ToSocketAddrs};
 
-use crate::harness::{Client, Impostor, Server, has_ipv6, skipped};
+use crate::harness::{Client, FakeServer, Server, has_ipv6, skipped};
 
 /// The addresses that `localhost` has here.
 fn localhost() -> Vec<IpAddr> {
@@ -19,22 +19,27 @@ fn option_4_takes_only_ipv4_addresses() {
     assert_eq!(object["peer_address"], format!("127.0.0.1:{}", server.port()));
 
     let (object, finished) = Client::json(["-4", "-s", "tcp://[::1]:9"]);
-    finished.expect_complaint(3, &["IPv4"]);
+    finished.expect_error_line(3, &["IPv4"]);
     assert_eq!(object["error"]["kind"], "unresolved");
 }
 
 #[test]
 fn option_6_takes_only_ipv6_addresses() {
     let (object, finished) = Client::json(["-6", "-s", "tcp://127.0.0.1:9"]);
-    finished.expect_complaint(3, &["IPv6"]);
+    finished.expect_error_line(3, &["IPv6"]);
     assert_eq!(object["error"]["kind"], "unresolved");
     if !has_ipv6() {
         return;
     }
     let server = Server::start("[::1]:0");
-    for (scheme, said) in [("tcp", "Welcome!\nHello, hi!\n"), ("udp", "Hello, hi!\n")] {
+    for (scheme, expected) in [("tcp", "Welcome!\nHello, hi!\n"), ("udp", "Hello, hi!\n")] {
         let finished = Client::run(["-6", "-s", server.endpoint(scheme), "hi"]);
-        assert_eq!((finished.code, finished.said()), (Some(0), said), "{}", finished.stderr);
+        assert_eq!(
+            (finished.code, finished.stdout_text()),
+            (Some(0), expected),
+            "{}",
+            finished.stderr
+        );
     }
     if !localhost().iter().any(IpAddr::is_ipv6) {
         skipped("localhost has no IPv6 address here");
@@ -77,18 +82,18 @@ fn bind_sets_the_address_that_the_server_sees() {
 }
 
 #[test]
-fn bind_to_an_address_that_is_not_ours_is_named() {
-    let impostor = Impostor::open();
-    let finished = Client::run(["--bind", "192.0.2.1", "-s", &impostor.endpoint()]);
-    finished.expect_complaint(3, &["--bind", "192.0.2.1"]);
+fn bind_to_an_address_of_another_machine_is_reported() {
+    let fake = FakeServer::open();
+    let finished = Client::run(["--bind", "192.0.2.1", "-s", &fake.endpoint()]);
+    finished.expect_error_line(3, &["--bind", "192.0.2.1"]);
 }
 
 #[test]
-fn v_says_which_address_was_reached_and_from_which() {
+fn v_logs_which_address_was_connected_to_and_from_which() {
     let server = Server::start("tcp://127.0.0.1:0 -v");
     let mut finished = Client::run(["-v", "-s", server.endpoint("tcp")]);
-    let peer = format!("connected to 127.0.0.1:{} from 127.0.0.1:", server.port());
-    assert!(finished.stderr.contains(&peer), "{}", finished.stderr);
+    let line = format!("connected to 127.0.0.1:{} from 127.0.0.1:", server.port());
+    assert!(finished.stderr.contains(&line), "{}", finished.stderr);
     finished = Client::run(["-s", server.endpoint("tcp")]);
-    assert_eq!(finished.stderr, "", "without -v there is nothing to say");
+    assert_eq!(finished.stderr, "", "nothing is logged without -v");
 }

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Server, UdpImpostor};
+use crate::harness::{Client, FakeUdpServer, Server};
 
 #[test]
 fn a_bench_over_tcp_counts_what_the_server_counts() {
@@ -45,16 +45,16 @@ fn a_bench_writes_its_distribution_for_the_plotter() {
     let words = "bench --messages 100 --warmup 0 --hdr";
     let finished = Client::run(words.split(' ').chain([path, "-s", server.endpoint("tcp")]));
     assert_eq!(finished.code, Some(0), "{finished:?}");
-    assert!(finished.said().contains("Round trip"), "{}", finished.said());
+    assert!(finished.stdout_text().contains("Round trip"), "{}", finished.stdout_text());
     let written = fs::read_to_string(&file).expect("it was written");
     assert!(written.contains("Percentile") && written.contains("Total count"), "{written}");
 }
 
 #[test]
-fn a_bench_that_nobody_answers_is_valid_json_with_nulls_and_fails() {
-    let nobody = UdpImpostor::open();
+fn a_bench_without_replies_is_valid_json_with_nulls_and_fails() {
+    let silent = FakeUdpServer::open();
     let words = "bench --messages 3 --warmup 0 --timeout 50ms";
-    let endpoint = nobody.endpoint();
+    let endpoint = silent.endpoint();
     let (object, finished) = Client::json(words.split(' ').chain(["-s", &*endpoint]));
     assert_eq!(finished.code, Some(1), "{finished:?}");
     assert_eq!((&object["rtt_us"]["p50"], &object["received"]), (&Value::Null, &json!(0)));
@@ -71,7 +71,7 @@ fn a_bench_ends_early_on_ctrl_c_with_its_report() {
     process.interrupt();
     let finished = process.wait();
     assert_eq!(finished.code, Some(0), "{finished:?}");
-    assert!(finished.said().contains("Datagrams"), "{finished:?}");
+    assert!(finished.stdout_text().contains("Datagrams"), "{finished:?}");
 }
 
 #[test]
@@ -81,14 +81,18 @@ fn a_ping_is_a_line_each_and_a_summary() {
         let words = "ping --count 3 --interval 20ms";
         let finished = Client::run(words.split(' ').chain(["-s", server.endpoint(scheme)]));
         assert_eq!(finished.code, Some(0), "{finished:?}");
-        for said in ["seq=1 bytes=16 rtt=", "seq=3 ", "3 sent, 3 answered, 0 lost"] {
-            assert!(finished.said().contains(said), "'{said}' in {}", finished.said());
+        for line in ["seq=1 bytes=16 rtt=", "seq=3 ", "3 sent, 3 answered, 0 lost"] {
+            assert!(
+                finished.stdout_text().contains(line),
+                "'{line}' in {}",
+                finished.stdout_text()
+            );
         }
     }
 }
 
 #[test]
-fn a_ping_to_nobody_ends_with_3() {
+fn a_ping_to_a_closed_port_exits_with_3() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr();
     let endpoint = format!("tcp://{}", port.expect("an address"));
     let words = "ping --count 2 --interval 20ms --timeout 100ms";
@@ -97,7 +101,7 @@ fn a_ping_to_nobody_ends_with_3() {
 }
 
 #[test]
-fn what_cannot_be_measured_is_a_usage_error_before_anything_is_sent() {
+fn invalid_options_of_bench_and_ping_are_usage_errors() {
     for (words, expected) in [
         ("bench --rate 0", "--rate"),
         ("bench --size 1025", "--size"),
@@ -108,7 +112,7 @@ fn what_cannot_be_measured_is_a_usage_error_before_anything_is_sent() {
         ("ping --count 0", "--count"),
     ] {
         let finished = Client::run(words.split(' '));
-        finished.expect_complaint(2, &["hello-client: ", expected]);
-        assert_eq!(finished.said(), "");
+        finished.expect_error_line(2, &["hello-client: ", expected]);
+        assert_eq!(finished.stdout_text(), "");
     }
 }

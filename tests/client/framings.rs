@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::harness::{Client, Impostor, Process, Server};
+use crate::harness::{Client, FakeServer, Process, Server};
 
 const TUTORIAL: &str = "Welcome!\nHello, Michael!\nHello, Tracy!\nHello, Sarah!\n";
 
@@ -16,7 +16,11 @@ fn every_framing_carries_a_session_over_every_stream() {
         ));
         for scheme in ["tcp", "unix"] {
             let finished = Client::run(["-s", server.endpoint(scheme), "--framing", framing]);
-            assert_eq!((finished.code, finished.said()), (Some(0), TUTORIAL), "{framing} {scheme}");
+            assert_eq!(
+                (finished.code, finished.stdout_text()),
+                (Some(0), TUTORIAL),
+                "{framing} {scheme}"
+            );
         }
         server.stop();
     }
@@ -28,56 +32,56 @@ fn under_length_a_message_may_hold_any_byte() {
     let words = ["-s", server.endpoint("tcp"), "--framing", "length", "a\nb\r", "", "exit "];
     let finished = Client::run(words);
     let expected = "Welcome!\nHello, a\nb\r!\nHello, !\nHello, exit !\n";
-    assert_eq!((finished.code, finished.said()), (Some(0), expected), "{}", finished.stderr);
+    assert_eq!((finished.code, finished.stdout_text()), (Some(0), expected), "{}", finished.stderr);
 }
 
 #[test]
 fn under_length_the_client_sends_a_header_of_four_bytes() {
-    let impostor = Impostor::open();
-    let client = Client::start(["-s", &impostor.endpoint(), "--framing", "length", "Michael"]);
-    let mut peer = impostor.accept();
-    peer.send(b"\0\0\0\x08Welcome!");
-    peer.expect(b"\0\0\0\x07Michael");
-    peer.send(b"\0\0\0\x0fHello, Michael!");
-    peer.expect(b"\0\0\0\x04exit");
-    peer.half_close();
+    let fake = FakeServer::open();
+    let client = Client::start(["-s", &fake.endpoint(), "--framing", "length", "Michael"]);
+    let mut connection = fake.accept();
+    connection.send(b"\0\0\0\x08Welcome!");
+    connection.expect(b"\0\0\0\x07Michael");
+    connection.send(b"\0\0\0\x0fHello, Michael!");
+    connection.expect(b"\0\0\0\x04exit");
+    connection.half_close();
     let finished = client.wait();
-    assert_eq!((finished.code, finished.said()), (Some(0), "Welcome!\nHello, Michael!\n"));
+    assert_eq!((finished.code, finished.stdout_text()), (Some(0), "Welcome!\nHello, Michael!\n"));
 }
 
 #[test]
 fn under_raw_the_client_sends_no_terminator() {
-    let impostor = Impostor::open();
-    let client = Client::start(["-s", &impostor.endpoint(), "--framing", "raw", "Michael"]);
-    let mut peer = impostor.accept();
-    // In two pieces, as TCP may: the length of the reply says when it is whole.
-    peer.send(b"Wel");
-    peer.send(b"come!");
-    peer.expect(b"Michael");
-    peer.send(b"Hello, Mi");
-    peer.send(b"chael!");
-    peer.expect(b"exit");
-    peer.half_close();
+    let fake = FakeServer::open();
+    let client = Client::start(["-s", &fake.endpoint(), "--framing", "raw", "Michael"]);
+    let mut connection = fake.accept();
+    // In two pieces, as TCP may: the length of the reply shows when it is complete.
+    connection.send(b"Wel");
+    connection.send(b"come!");
+    connection.expect(b"Michael");
+    connection.send(b"Hello, Mi");
+    connection.send(b"chael!");
+    connection.expect(b"exit");
+    connection.half_close();
     let finished = client.wait();
-    assert_eq!((finished.code, finished.said()), (Some(0), "Welcome!\nHello, Michael!\n"));
+    assert_eq!((finished.code, finished.stdout_text()), (Some(0), "Welcome!\nHello, Michael!\n"));
 }
 
 #[test]
 fn a_reply_in_many_pieces_is_one_reply() {
-    let impostor = Impostor::open();
-    let client = Client::start(["-s", &impostor.endpoint(), "Michael"]);
-    let mut peer = impostor.accept();
+    let fake = FakeServer::open();
+    let client = Client::start(["-s", &fake.endpoint(), "Michael"]);
+    let mut connection = fake.accept();
     for byte in b"Welcome!\n" {
-        peer.send(&[*byte]);
+        connection.send(&[*byte]);
     }
-    peer.expect(b"Michael\n");
+    connection.expect(b"Michael\n");
     for byte in b"Hello, Michael!\n" {
-        peer.send(&[*byte]);
+        connection.send(&[*byte]);
     }
-    peer.expect(b"exit\n");
-    peer.half_close();
+    connection.expect(b"exit\n");
+    connection.half_close();
     let finished = client.wait();
-    assert_eq!((finished.code, finished.said()), (Some(0), "Welcome!\nHello, Michael!\n"));
+    assert_eq!((finished.code, finished.stdout_text()), (Some(0), "Welcome!\nHello, Michael!\n"));
 }
 
 #[test]
@@ -86,7 +90,7 @@ fn a_client_with_another_framing_than_the_server_fails_rather_than_hangs() {
     for framing in ["length", "raw"] {
         let words = ["-s", server.endpoint("tcp"), "--framing", framing, "--timeout", "20s"];
         let (object, finished) = Client::json(words);
-        finished.expect_complaint(1, &[]);
+        finished.expect_error_line(1, &[]);
         assert_eq!(object["error"]["kind"], "mismatch", "{framing}: {object}");
     }
 }
@@ -99,7 +103,7 @@ fn over_unix_datagrams_it_is_answered_and_leaves_nothing_behind() {
     command.env("TMPDIR", temporary.path()).current_dir(temporary.path());
     let finished = Process::spawn(&mut command).wait();
     let expected = "Hello, Michael!\nHello, Tracy!\nHello, Sarah!\n";
-    assert_eq!((finished.code, finished.said()), (Some(0), expected), "{}", finished.stderr);
+    assert_eq!((finished.code, finished.stdout_text()), (Some(0), expected), "{}", finished.stderr);
 
     assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
     let left = fs::read_dir(folder.path()).unwrap().count();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Impostor, Server};
+use crate::harness::{Client, FakeServer, Server};
 
 #[test]
 fn a_session_is_one_object_with_every_message_and_its_time() {
@@ -10,7 +10,12 @@ fn a_session_is_one_object_with_every_message_and_its_time() {
     let endpoint = server.endpoint("tcp");
     let (object, finished) = Client::json(["-s", endpoint, "Michael", "Tracy"]);
     assert_eq!((finished.code, &*finished.stderr), (Some(0), ""));
-    assert_eq!(finished.said().matches('\n').count(), 1, "one line: {}", finished.said());
+    assert_eq!(
+        finished.stdout_text().matches('\n').count(),
+        1,
+        "one line: {}",
+        finished.stdout_text()
+    );
 
     assert_eq!(object["endpoint"], endpoint);
     assert_eq!(object["peer_address"], endpoint.trim_start_matches("tcp://"));
@@ -53,18 +58,18 @@ fn bytes_that_are_not_utf_8_are_exact_in_hexadecimal() {
 }
 
 #[test]
-fn what_was_said_before_a_failure_is_in_the_object_with_the_error() {
-    let impostor = Impostor::open();
-    let client = Client::start(["-s", &impostor.endpoint(), "--json", "Michael", "Tracy", "Sarah"]);
-    let mut peer = impostor.accept();
-    peer.send(b"Welcome!\n");
-    peer.expect(b"Michael\n");
-    peer.send(b"Hello, Michael!\n");
-    peer.expect(b"Tracy\n");
-    peer.send(b"Goodbye, Tracy!\n");
+fn messages_before_a_failure_are_in_the_object_with_the_error() {
+    let fake = FakeServer::open();
+    let client = Client::start(["-s", &fake.endpoint(), "--json", "Michael", "Tracy", "Sarah"]);
+    let mut connection = fake.accept();
+    connection.send(b"Welcome!\n");
+    connection.expect(b"Michael\n");
+    connection.send(b"Hello, Michael!\n");
+    connection.expect(b"Tracy\n");
+    connection.send(b"Goodbye, Tracy!\n");
     let finished = client.wait();
     assert_eq!(finished.code, Some(1));
-    finished.expect_complaint(1, &["Goodbye, Tracy!", "Hello, Tracy!"]);
+    finished.expect_error_line(1, &["Goodbye, Tracy!", "Hello, Tracy!"]);
 
     let object: Value = serde_json::from_slice(&finished.stdout).expect("an object");
     assert_eq!(object["outcome"], "failed");
@@ -77,10 +82,10 @@ fn what_was_said_before_a_failure_is_in_the_object_with_the_error() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_an_object_too() {
-    let closed = Impostor::closed();
+fn a_refused_connection_is_an_object_too() {
+    let closed = FakeServer::closed();
     let (object, finished) = Client::json(["-s", &closed.endpoint()]);
-    finished.expect_complaint(3, &[&closed.endpoint()]);
+    finished.expect_error_line(3, &[&closed.endpoint()]);
     assert_eq!(
         (&object["outcome"], &object["error"]["kind"]),
         (&json!("failed"), &json!("refused"))
@@ -93,7 +98,7 @@ fn a_server_that_is_not_there_is_an_object_too() {
 fn a_usage_error_is_an_object_too() {
     for words in [&["--wat"][..], &["-s", "http://a:1"], &["-s", "tcp://127.0.0.1:1", "a\nb"]] {
         let (object, finished) = Client::json(words);
-        finished.expect_complaint(2, &[]);
+        finished.expect_error_line(2, &[]);
         assert_eq!(object["error"]["kind"], "usage", "{object}");
         assert_eq!(object["outcome"], "failed");
     }

@@ -1,4 +1,4 @@
-//! A session as the client scripts it, and what it prints of it.
+//! Where the messages of a session come from, and what is printed of it.
 
 use std::fs;
 
@@ -11,11 +11,11 @@ fn server() -> Server {
 }
 
 #[test]
-fn without_messages_it_says_those_of_the_tutorial() {
+fn without_messages_it_sends_those_of_the_tutorial() {
     let server = server();
     for command in [&["-s", server.endpoint("tcp")][..], &["say", "-s", server.endpoint("tcp")]] {
         let finished = Client::run(command);
-        assert_eq!(finished.said(), TUTORIAL);
+        assert_eq!(finished.stdout_text(), TUTORIAL);
         assert_eq!((finished.code, &*finished.stderr), (Some(0), ""));
     }
     server.summary().expect(&[("opened", 2), ("exit", 2), ("messages", 6)]);
@@ -25,28 +25,28 @@ fn without_messages_it_says_those_of_the_tutorial() {
 fn a_bare_address_is_tcp() {
     let server = server();
     let finished = Client::run(["--server", &format!("127.0.0.1:{}", server.port())]);
-    assert_eq!((finished.code, finished.said()), (Some(0), TUTORIAL));
+    assert_eq!((finished.code, finished.stdout_text()), (Some(0), TUTORIAL));
 }
 
 #[test]
-fn it_says_the_messages_of_its_command_line() {
+fn it_sends_the_messages_of_its_command_line() {
     let server = server();
     let endpoint = server.endpoint("tcp");
     let finished = Client::run(["-s", endpoint, "two words", "", "--", "-x", "say"]);
     let expected = "Welcome!\nHello, two words!\nHello, !\nHello, -x!\nHello, say!\n";
-    assert_eq!((finished.code, finished.said()), (Some(0), expected));
+    assert_eq!((finished.code, finished.stdout_text()), (Some(0), expected));
 }
 
 #[test]
-fn a_last_exit_is_not_said_twice() {
+fn a_final_exit_is_not_sent_twice() {
     let server = server();
     let finished = Client::run(["-s", server.endpoint("tcp"), "Michael", "exit"]);
-    assert_eq!((finished.code, finished.said()), (Some(0), "Welcome!\nHello, Michael!\n"));
+    assert_eq!((finished.code, finished.stdout_text()), (Some(0), "Welcome!\nHello, Michael!\n"));
     server.summary().expect(&[("messages", 1), ("exit", 1)]);
 }
 
 #[test]
-fn it_says_the_lines_of_a_file() {
+fn it_sends_the_lines_of_a_file() {
     let server = server();
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("names.txt");
@@ -66,11 +66,11 @@ fn it_says_the_lines_of_a_file() {
 fn an_empty_file_is_a_session_without_messages() {
     let server = server();
     let finished = Client::run(["-s", server.endpoint("tcp"), "--file", "/dev/null"]);
-    assert_eq!((finished.code, finished.said()), (Some(0), "Welcome!\n"));
+    assert_eq!((finished.code, finished.stdout_text()), (Some(0), "Welcome!\n"));
 }
 
 #[test]
-fn it_says_the_lines_of_standard_input_as_they_come() {
+fn it_sends_the_lines_of_standard_input_as_they_come() {
     let server = server();
     let mut client = Client::start(["-s", server.endpoint("tcp"), "--file", "-"]);
     assert_eq!(client.stdout.next().as_deref(), Some("Welcome!"));
@@ -80,7 +80,7 @@ fn it_says_the_lines_of_standard_input_as_they_come() {
     }
     client.input(b"Sarah");
     let finished = client.wait();
-    assert_eq!((finished.code, finished.said()), (Some(0), TUTORIAL));
+    assert_eq!((finished.code, finished.stdout_text()), (Some(0), TUTORIAL));
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn the_environment_names_the_server_unless_the_command_line_does() {
         let mut command = Client::command(words);
         Process::spawn(command.env("HELLO_SERVER", server.endpoint("tcp"))).wait()
     };
-    assert_eq!(with_variable(&["one"]).said(), "Welcome!\nHello, one!\n");
+    assert_eq!(with_variable(&["one"]).stdout_text(), "Welcome!\nHello, one!\n");
     let finished = with_variable(&["-s", other.endpoint("tcp"), "two", "three"]);
     assert_eq!(finished.code, Some(0));
     server.summary().expect(&[("messages", 1)]);

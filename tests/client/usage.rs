@@ -1,11 +1,11 @@
-//! Command lines and scripts that the client does not take: nothing is sent, one line says why.
+//! Invalid command lines and scripts: nothing is sent, and one line names the mistake.
 
 use std::fs;
 
-use crate::harness::{Client, Impostor, Process, UdpImpostor};
+use crate::harness::{Client, FakeServer, FakeUdpServer, Process};
 
 #[test]
-fn what_a_command_line_has_wrong_is_named_in_one_line() {
+fn usage_errors_are_one_line_that_names_the_mistake() {
     for (line, words) in [
         ("-s http://127.0.0.1:1", &["--server", "http", "expected tcp, udp, unix or unixgram"][..]),
         ("-s 127.0.0.1", &["--server", "127.0.0.1", "port is missing"]),
@@ -29,30 +29,30 @@ fn what_a_command_line_has_wrong_is_named_in_one_line() {
         ("-v -q", &["--verbose", "--quiet"]),
     ] {
         let finished = Client::run(line.split(' '));
-        finished.expect_complaint(2, words);
-        assert_eq!(finished.said(), "", "{line}");
+        finished.expect_error_line(2, words);
+        assert_eq!(finished.stdout_text(), "", "{line}");
     }
 }
 
 #[test]
-fn a_wrong_server_in_the_environment_is_named_too() {
+fn an_invalid_server_in_the_environment_is_reported_too() {
     let mut command = Client::command(["Michael"]);
     let finished = Process::spawn(command.env("HELLO_SERVER", "http://127.0.0.1:1")).wait();
-    finished.expect_complaint(2, &["--server", "http"]);
+    finished.expect_error_line(2, &["--server", "http"]);
 }
 
 #[test]
-fn a_path_that_does_not_fit_is_a_usage_error_that_gives_the_limit() {
+fn a_path_that_is_too_long_is_a_usage_error_that_gives_the_limit() {
     for scheme in ["unix", "unixgram"] {
         let endpoint = format!("{scheme}:///{}", "x".repeat(107));
-        Client::run(["-s", &endpoint]).expect_complaint(2, &["--server", "at most 107"]);
+        Client::run(["-s", &endpoint]).expect_error_line(2, &["--server", "at most 107"]);
     }
 }
 
 #[test]
-fn a_message_that_cannot_be_said_is_named_before_anything_is_sent() {
+fn an_invalid_message_is_reported_before_anything_is_sent() {
     // Nobody listens: were it to connect, it would exit with 3.
-    let closed = Impostor::closed();
+    let closed = FakeServer::closed();
     let long = "x".repeat(1025);
     for (words, named) in [
         (&["a\nb"][..], &["line feed", "--framing length"][..]),
@@ -65,34 +65,34 @@ fn a_message_that_cannot_be_said_is_named_before_anything_is_sent() {
     ] {
         let endpoint = closed.endpoint();
         let finished = Client::run([&["-s", &*endpoint], words].concat());
-        finished.expect_complaint(2, named);
-        assert_eq!(finished.said(), "");
+        finished.expect_error_line(2, named);
+        assert_eq!(finished.stdout_text(), "");
     }
 }
 
 #[test]
 fn over_udp_only_the_length_of_a_message_can_be_wrong() {
-    let closed = UdpImpostor::closed();
+    let closed = FakeUdpServer::closed();
     let finished = Client::run(["-s", &closed.endpoint(), &"x".repeat(1025)]);
-    finished.expect_complaint(2, &["1025", "1024"]);
+    finished.expect_error_line(2, &["1025", "1024"]);
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_named() {
+fn a_file_that_cannot_be_read_is_reported() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path().to_str().expect("a path in UTF-8");
-    let closed = Impostor::closed();
+    let closed = FakeServer::closed();
     for path in [&*format!("{folder}/none"), folder] {
         let finished = Client::run(["-s", &closed.endpoint(), "--file", path]);
-        finished.expect_complaint(2, &["--file", path]);
+        finished.expect_error_line(2, &["--file", path]);
     }
 }
 
 #[test]
-fn a_file_with_a_message_that_cannot_be_said_is_named_with_its_line() {
+fn a_file_with_an_invalid_message_is_reported_with_the_line() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("names.txt");
-    let closed = Impostor::closed();
+    let closed = FakeServer::closed();
     for (text, named) in [
         ("Michael\nexit\nTracy\n".to_owned(), "the client sends it itself"),
         (format!("Michael\n{}\n", "x".repeat(1025)), "1024"),
@@ -100,15 +100,15 @@ fn a_file_with_a_message_that_cannot_be_said_is_named_with_its_line() {
         fs::write(&path, text).expect("a file");
         let path = path.to_str().expect("a path in UTF-8");
         let finished = Client::run(["-s", &closed.endpoint(), "--file", path]);
-        finished.expect_complaint(2, &[path, "line 2", named]);
+        finished.expect_error_line(2, &[path, "line 2", named]);
     }
 }
 
 #[test]
-fn help_and_version_are_no_errors() {
+fn help_and_version_exit_with_0() {
     for (option, words) in [("--help", "--timeout"), ("-h", "MESSAGE"), ("--version", "0.")] {
         let finished = Client::run([option]);
         assert_eq!((finished.code, &*finished.stderr), (Some(0), ""), "{option}");
-        assert!(finished.said().contains(words), "{option}: {}", finished.said());
+        assert!(finished.stdout_text().contains(words), "{option}: {}", finished.stdout_text());
     }
 }

@@ -12,6 +12,6 @@ pub(super) fn address(endpoint: &str) -> SockAddr {
             address.into()
         }
         Some(("unix" | "unixgram", path)) => SockAddr::unix(path).expect("a path that fits"),
-        _ => panic!("{endpoint:?} is no endpoint"),
+        _ => panic!("{endpoint:?} is not an endpoint"),
     }
 }

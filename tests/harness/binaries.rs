@@ -11,17 +11,17 @@ static SERVER: LazyLock<Option<PathBuf>> = LazyLock::new(|| build("hello-server"
 static CLIENT: LazyLock<Option<PathBuf>> = LazyLock::new(|| build("hello-client"));
 static FAULTY_SERVER: LazyLock<Option<PathBuf>> = LazyLock::new(build_faulty_server);
 
-/// A `hello-server` that does not know the environment of the tests.
+/// A `hello-server` that does not inherit its variables from the environment of the tests.
 pub(super) fn server() -> Command {
     program(&SERVER)
 }
 
-/// A `hello-server` with bugs on purpose, that does not know the environment of the tests.
+/// The same with failpoints.
 pub(super) fn faulty_server() -> Command {
     program(&FAULTY_SERVER)
 }
 
-/// A `hello-client` that does not know the environment of the tests.
+/// A `hello-client` that does not inherit its variables from the environment of the tests.
 pub(super) fn client() -> Command {
     program(&CLIENT)
 }
@@ -32,7 +32,7 @@ fn program(path: &Option<PathBuf>) -> Command {
     command
 }
 
-/// None if it does not build; why not is said once, and not by every test.
+/// `None` if it does not build; the error is printed once, and not by every test.
 ///
 /// Into the target folder of these tests, in their profile, with the features that the whole
 /// workspace has: what is built already is not built again.

@@ -10,7 +10,7 @@ use super::process::{Finished, Process};
 pub(crate) struct Client;
 
 impl Client {
-    /// It with `words`, not yet started.
+    /// A client with the arguments `words`, not yet started.
     pub(crate) fn command<W: AsRef<OsStr>>(words: impl IntoIterator<Item = W>) -> Command {
         let mut command = binaries::client();
         command.args(words);

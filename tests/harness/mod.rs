@@ -1,35 +1,36 @@
-//! What every test stands on: both binaries as processes, and raw sockets that speak literal bytes.
+//! What all tests use: both binaries as processes, and raw sockets that speak literal bytes.
 
 mod address;
 mod binaries;
 mod client;
-mod datagrams;
-mod impostor;
+mod datagram_client;
+mod fake_server;
+mod fake_udp_server;
 #[cfg(target_os = "linux")]
 mod namespace;
 mod output;
-mod peer;
 mod process;
+mod raw_client;
 mod server;
 mod summary;
-mod udp_impostor;
 
 use std::io::{self, Write};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 pub(crate) use client::Client;
-pub(crate) use datagrams::Datagrams;
-pub(crate) use impostor::Impostor;
+pub(crate) use datagram_client::DatagramClient;
+pub(crate) use fake_server::FakeServer;
+pub(crate) use fake_udp_server::FakeUdpServer;
 #[cfg(target_os = "linux")]
 pub(crate) use namespace::{Namespace, add_ipv6};
 pub(crate) use output::Output;
-pub(crate) use peer::Peer;
 pub(crate) use process::{Finished, Process};
+pub(crate) use raw_client::RawClient;
 pub(crate) use server::Server;
 pub(crate) use summary::Summary;
-pub(crate) use udp_impostor::UdpImpostor;
 
-/// How long anything that has to happen may take. Only a test that fails waits for so long.
+/// How long a test waits for anything that has to happen. Only a failing test waits that long.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Linux interrupts a call that has a timeout even when there is no signal to handle.
@@ -39,6 +40,16 @@ fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             outcome => return outcome,
         }
+    }
+}
+
+/// Polls until `is_so`, for conditions that cannot be waited on.
+#[track_caller]
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "not within {DEADLINE:?}: {what}");
+        thread::sleep(Duration::from_millis(5));
     }
 }
 

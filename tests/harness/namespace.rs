@@ -1,4 +1,4 @@
-//! A network of a test's own, which nobody else sees: what is set up there is gone with it.
+//! A network namespace for one test: what is set up there is gone with it.
 
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd};
@@ -13,7 +13,7 @@ use super::skipped;
 
 /// What a shell does to give a loopback device the IPv6 address `address` with its prefix length.
 ///
-/// The system makes its route a little later, and without it nobody can connect.
+/// The system makes its route a little later; until then connecting to it fails.
 pub(crate) fn add_ipv6(address: &str) -> String {
     let (host, _) = address.split_once('/').expect("a prefix length");
     format!(

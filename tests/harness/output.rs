@@ -1,4 +1,4 @@
-//! What a process says, line by line, as it comes.
+//! The output of a process, line by line, as it comes.
 
 use std::io::{BufRead, BufReader, Read};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -29,7 +29,7 @@ impl Output {
         Self { incoming, seen: Vec::new() }
     }
 
-    /// The next line, without its end; none if there will be no more.
+    /// The next line, without its end; `None` at the end of the output.
     #[track_caller]
     pub(crate) fn next(&mut self) -> Option<String> {
         let line = self.receive(Instant::now() + DEADLINE)?;
@@ -46,10 +46,10 @@ impl Output {
                 return line.into_owned();
             }
         }
-        panic!("'{words}' was expected in:\n{}", self.text());
+        panic!("no line with '{words}' in:\n{}", self.text());
     }
 
-    /// All that was said, once nothing more can be.
+    /// All of the output, once it has ended.
     #[track_caller]
     pub(crate) fn rest(&mut self) -> Vec<u8> {
         let deadline = Instant::now() + DEADLINE;
@@ -67,7 +67,7 @@ impl Output {
             }
             Err(RecvTimeoutError::Disconnected) => None,
             Err(RecvTimeoutError::Timeout) => {
-                panic!("more was expected within {DEADLINE:?} after:\n{}", self.text())
+                panic!("nothing more within {DEADLINE:?} after:\n{}", self.text())
             }
         }
     }

@@ -1,5 +1,6 @@
 //! A child process: its output is collected as it comes, and it never outlives its test.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
@@ -17,8 +18,7 @@ pub(crate) struct Process {
     may_panic: bool,
 }
 
-/// A program that has ended, with all that it said.
-#[derive(Debug)]
+/// A program that has ended, with all of its output.
 pub(crate) struct Finished {
     /// None if a signal ended it.
     pub(crate) code: Option<i32>,
@@ -31,8 +31,8 @@ impl Process {
         Self::spawn_logging_to(Stdio::piped(), command)
     }
 
-    /// Starts it with `stderr` for its log. Unless that is [`Stdio::piped`], the test reads it itself,
-    /// or does not.
+    /// Starts it with `stderr` for its log. Unless that is [`Stdio::piped`], the test has the
+    /// other end.
     pub(crate) fn spawn_logging_to(stderr: Stdio, command: &mut Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
@@ -42,7 +42,7 @@ impl Process {
         Self { child, stdin, stdout, stderr, may_panic: false }
     }
 
-    /// Writes to its standard input, which stays open. One that has ended already does not care.
+    /// Writes to its standard input, which stays open; ignores that it may have ended already.
     pub(crate) fn input(&mut self, bytes: &[u8]) {
         let stdin = self.stdin.as_mut().expect("standard input is open");
         let _ = stdin.write_all(bytes);
@@ -71,7 +71,7 @@ impl Process {
         self.signal(Signal::INT);
     }
 
-    /// Stops its time, as Ctrl-Z or the pause of a virtual machine does.
+    /// Suspends it, as Ctrl-Z or the pause of a virtual machine does.
     pub(crate) fn suspend(&self) {
         self.signal(Signal::STOP);
         let stopped = waitpid(Some(Pid::from_child(&self.child)), WaitOptions::UNTRACED);
@@ -102,7 +102,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Neither fails but for a process that is reaped already.
+        // They fail only for a process that is reaped already.
         let _ = self.child.kill();
         let _ = self.child.wait();
         if !thread::panicking() && !self.may_panic {
@@ -111,28 +111,37 @@ impl Drop for Process {
     }
 }
 
-/// Nothing panics, ever, whatever else a test is about.
+/// No program may panic, whatever else a test is about.
 #[track_caller]
 fn expect_no_panic(stderr: &str) {
     assert!(!stderr.contains("panicked at"), "{stderr}");
 }
 
 impl Finished {
-    /// What it said on stdout, which was text.
-    pub(crate) fn said(&self) -> &str {
+    /// Its standard output, which has to be text.
+    pub(crate) fn stdout_text(&self) -> &str {
         str::from_utf8(&self.stdout).expect("stdout is UTF-8")
     }
 
-    /// Asserts that it ended with `code`, and with exactly one line on stderr, which holds every
-    /// one of `words`.
+    /// Asserts that it exited with `code` after exactly one line on stderr, which contains every one
+    /// of `words`.
     #[track_caller]
-    pub(crate) fn expect_complaint(&self, code: i32, words: &[&str]) {
-        let complaint = &self.stderr;
+    pub(crate) fn expect_error_line(&self, code: i32, words: &[&str]) {
+        let line = &self.stderr;
         assert_eq!(self.code, Some(code), "{self:?}");
-        assert_eq!(complaint.matches('\n').count(), 1, "one line: {complaint:?}");
-        assert!(complaint.ends_with('\n'), "a whole line: {complaint:?}");
+        assert_eq!(line.matches('\n').count(), 1, "one line: {line:?}");
+        assert!(line.ends_with('\n'), "a whole line: {line:?}");
         for word in words {
-            assert!(complaint.contains(word), "'{word}' in {complaint:?}");
+            assert!(line.contains(word), "'{word}' in {line:?}");
         }
+    }
+}
+
+impl fmt::Debug for Finished {
+    /// With its output as text.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { code, stdout, stderr } = self;
+        write!(f, "exit code {code:?}, stdout {:?}, ", String::from_utf8_lossy(stdout))?;
+        write!(f, "stderr {stderr:?}")
     }
 }

@@ -3,8 +3,8 @@
 use std::process::{Command, Stdio};
 
 use super::binaries;
-use super::peer::Peer;
 use super::process::{Finished, Process};
+use super::raw_client::RawClient;
 use super::summary::Summary;
 
 /// A server that listens.
@@ -14,7 +14,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts it with the words of `command_line`, and reads where it listens.
+    /// Starts it with the arguments in `command_line`, and reads where it listens.
     #[track_caller]
     pub(crate) fn start(command_line: &str) -> Self {
         match Self::try_start(command_line) {
@@ -23,7 +23,7 @@ impl Server {
         }
     }
 
-    /// Starts it, or says how it ended instead.
+    /// Starts it, or returns how it ended instead.
     #[track_caller]
     pub(crate) fn try_start(command_line: &str) -> Result<Self, Finished> {
         Self::spawn(binaries::server(), command_line)
@@ -35,7 +35,7 @@ impl Server {
         Self::try_start_with_open_files(limit, command_line).expect("it starts")
     }
 
-    /// Starts it with no more than `limit` files open, or says how it ended instead.
+    /// Starts it with no more than `limit` files open, or returns how it ended instead.
     #[track_caller]
     pub(crate) fn try_start_with_open_files(
         limit: usize,
@@ -47,7 +47,7 @@ impl Server {
         Self::spawn(shell, command_line)
     }
 
-    /// Starts it with `stderr` for its log, which the test reads itself, or does not.
+    /// Starts it with `stderr` for its log, of which the test has the other end.
     #[track_caller]
     pub(crate) fn start_logging_to(stderr: Stdio, command_line: &str) -> Self {
         let mut command = binaries::server();
@@ -56,8 +56,7 @@ impl Server {
         Self::listening(process, command_line).expect("it starts")
     }
 
-    /// The words of a command that runs `setup` in a shell, and then the server with the words of
-    /// `command_line` in the place of that shell.
+    /// A shell that runs `setup` and then becomes the server with the arguments in `command_line`.
     pub(crate) fn command_after(setup: &str, command_line: &str) -> Command {
         let mut shell = Command::new("sh");
         shell.args(["-ec", &format!("{setup}\nexec \"$0\" \"$@\"")]);
@@ -73,8 +72,8 @@ impl Server {
         Self::listening(process, command_line).expect("it starts")
     }
 
-    /// Starts it by another program, whose words come first and which becomes it; none if there is
-    /// no such program.
+    /// Starts it through `program`, a command line that executes the one after it; `None` if that
+    /// is not installed.
     #[track_caller]
     pub(crate) fn start_by(program: &[&str], command_line: &str) -> Option<Self> {
         let mut command = Command::new(program[0]);
@@ -94,23 +93,23 @@ impl Server {
         server
     }
 
-    /// Starts an ordinary one that is asked to have a bug at `place`.
+    /// Starts an ordinary build with the variable that asks for a fault at `place`.
     #[track_caller]
-    pub(crate) fn start_sound(place: &str, command_line: &str) -> Self {
+    pub(crate) fn start_with_ignored_fault(place: &str, command_line: &str) -> Self {
         let mut command = binaries::server();
         command.env("HELLO_FAULT", place);
         Self::spawn(command, command_line).expect("it starts")
     }
 
-    /// Starts `command`, which runs a server with the words of `command_line`.
+    /// Starts `command`, which runs a server with the arguments in `command_line`.
     #[track_caller]
     fn spawn(mut command: Command, command_line: &str) -> Result<Self, Finished> {
         let process = Process::spawn(command.args(command_line.split_whitespace()));
         Self::listening(process, command_line)
     }
 
-    /// Reads where `process` listens, which runs a server with the words of `command_line`, or says
-    /// how it ended instead.
+    /// Reads where `process` listens, which runs a server with the arguments in `command_line`, or
+    /// returns how it ended instead.
     #[track_caller]
     pub(crate) fn listening(mut process: Process, command_line: &str) -> Result<Self, Finished> {
         let mut endpoints = Vec::new();
@@ -124,7 +123,7 @@ impl Server {
         Ok(Self { process, endpoints })
     }
 
-    /// Runs one that is not expected to get as far as serving.
+    /// Runs it to its end: one that does not get as far as serving.
     #[track_caller]
     pub(crate) fn run<'a>(words: impl IntoIterator<Item = &'a str>) -> Finished {
         Process::spawn(binaries::server().args(words)).wait()
@@ -155,26 +154,26 @@ impl Server {
 
     /// Connects to its first endpoint.
     #[track_caller]
-    pub(crate) fn connect(&self) -> Peer {
-        Peer::connect(&self.endpoints[0])
+    pub(crate) fn connect(&self) -> RawClient {
+        RawClient::connect(&self.endpoints[0])
     }
 
-    /// Connects to its first endpoint, and is welcomed there under the framing `line`.
+    /// Connects to its first endpoint and reads the welcome, in the framing `line`.
     #[track_caller]
-    pub(crate) fn session(&self) -> Peer {
+    pub(crate) fn session(&self) -> RawClient {
         let mut peer = self.connect();
         peer.expect(b"Welcome!\n");
         peer
     }
 
-    /// Tells it to stop, and sees that it does, cleanly.
+    /// Stops it with SIGTERM, and asserts that it exits with 0.
     #[track_caller]
     pub(crate) fn stop(self) -> Finished {
         self.process.terminate();
         self.stopped()
     }
 
-    /// Sees that it stops, cleanly, having been told to.
+    /// Waits for a server that was signalled, and asserts that it exits with 0.
     #[track_caller]
     pub(crate) fn stopped(self) -> Finished {
         let finished = self.process.wait();

@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+/// Why a session ends; each session is counted under one of them.
+const CAUSES: [&str; 7] =
+    ["exit", "end-of-stream", "sessions too-long", "idle", "unread", "shutdown", "lost"];
+
 /// The `key=value` pairs of the line with `stopped: `, by `group key`.
 #[derive(Debug)]
 pub(crate) struct Summary(BTreeMap<String, u64>);
@@ -29,7 +33,7 @@ impl Summary {
         let mut found = self.0.iter().filter(|(name, _)| of_key(name));
         match (found.next(), found.next()) {
             (Some((_, count)), None) => *count,
-            _ => panic!("one counter '{key}' was expected in {self:?}"),
+            _ => panic!("not exactly one counter '{key}' in {self:?}"),
         }
     }
 
@@ -39,5 +43,13 @@ impl Summary {
         for (key, expected) in counts {
             assert_eq!(self.count(key), *expected, "{key} in {self:?}");
         }
+    }
+
+    /// Asserts that every session that was opened has ended, for one cause.
+    #[track_caller]
+    pub(crate) fn expect_all_ended(&self) {
+        let by_cause: u64 = CAUSES.iter().map(|cause| self.count(cause)).sum();
+        let (opened, ended) = (self.count("opened"), self.count("ended"));
+        assert_eq!((opened, opened), (ended, by_cause), "{self:?}");
     }
 }

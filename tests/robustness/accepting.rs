@@ -1,4 +1,4 @@
-//! Faults of the system while clients come, and too few descriptors to begin with.
+//! Errors of accept and of wakers, and too few descriptors from the start.
 
 use crate::harness::{Finished, Server, Summary};
 
@@ -30,13 +30,13 @@ fn a_worker_that_cannot_be_woken_at_first_serves_its_session_all_the_same() {
 
 #[test]
 fn a_server_whose_workers_cannot_be_woken_at_first_stops_in_time() {
-    // The faults are still to come when the acceptor tells the workers that nobody will come.
+    // The faults are still to come when the acceptor wakes the workers for the stop.
     let server = Server::start_faulty("wake:5", "tcp://127.0.0.1:0 --workers 1 --grace 5m");
     server.summary().expect(&[("opened", 0), ("ended", 0)]);
 }
 
 #[test]
-fn too_few_descriptors_for_one_session_are_said_and_as_many_as_are_named_do() {
+fn too_few_descriptors_for_one_session_are_an_error_that_says_how_many_suffice() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path().display();
     let configurations = [
@@ -62,7 +62,7 @@ fn too_few_descriptors_for_one_session_are_said_and_as_many_as_are_named_do() {
     }
 }
 
-/// How many descriptors a server asks for that may have only `limit`.
+/// The number of descriptors that a server asks for whose limit is `limit`.
 #[track_caller]
 fn descriptors_needed(configuration: &str, limit: usize) -> usize {
     let started = Server::try_start_with_open_files(limit, configuration);
@@ -70,7 +70,7 @@ fn descriptors_needed(configuration: &str, limit: usize) -> usize {
         panic!("{configuration} listens with {limit} descriptors");
     };
     let Finished { stdout, stderr, .. } = &finished;
-    finished.expect_complaint(1, &[&format!("the limit of open files is {limit}"), "ulimit -n"]);
+    finished.expect_error_line(1, &[&format!("the limit of open files is {limit}"), "ulimit -n"]);
     assert_eq!(stdout.escape_ascii().to_string(), "", "it does not claim to listen");
     let numbers = stderr.split(|char: char| !char.is_ascii_digit());
     let mut numbers = numbers.filter_map(|number| number.parse().ok());

@@ -5,21 +5,21 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
 
-use super::observe::{descriptors, eventually, expect_all_ended, processor_time};
-use crate::harness::{DEADLINE, Peer, Server, Summary};
+use super::procfs::{descriptors, processor_time};
+use crate::harness::{DEADLINE, RawClient, Server, Summary, wait_until};
 
-/// How soon those who wait are welcomed once there are descriptors again. A second is promised.
+/// How soon waiting clients are accepted once there are descriptors again. A second is promised.
 const SOON: Duration = Duration::from_secs(5);
 
 #[test]
-fn a_server_without_descriptors_rests_and_recovers_when_there_are_some_again() {
+fn a_server_without_descriptors_backs_off_and_recovers() {
     let mut server = Server::start("tcp://127.0.0.1:0");
     let mut first = server.session();
     leave_one_descriptor(&server);
     let second = server.session();
     let mut third = server.connect();
     server.process.stderr.wait_for("cannot accept");
-    let waiting: Vec<Peer> = (0..5).map(|_| server.connect()).collect();
+    let waiting: Vec<RawClient> = (0..5).map(|_| server.connect()).collect();
 
     let (start, used) = (Instant::now(), processor_time(server.process.pid()));
     // What is measured is a length of time.
@@ -37,23 +37,23 @@ fn a_server_without_descriptors_rests_and_recovers_when_there_are_some_again() {
 
     let freed = Instant::now();
     allow_descriptors(&server, getrlimit(Resource::Nofile).current);
-    for mut peer in waiting {
-        peer.expect(b"Welcome!\n");
-        peer.send(b"exit\n");
-        peer.expect_last(b"");
+    for mut client in waiting {
+        client.expect(b"Welcome!\n");
+        client.send(b"exit\n");
+        client.expect_last(b"");
     }
     assert!(freed.elapsed() < SOON, "{:?}", freed.elapsed());
     drop((first, third));
 
     let starved_in_all = (starved + 2 * SOON).as_secs();
     let log = server.stop().stderr;
-    let complaints = log.matches("cannot accept").count() as u64;
-    assert!((1..=starved_in_all).contains(&complaints), "{log}");
+    let reports = log.matches("cannot accept").count() as u64;
+    assert!((1..=starved_in_all).contains(&reports), "{log}");
     assert!(log.contains("accepting again"), "{log}");
     let summary = Summary::of(&log);
     summary.expect(&[("opened", 8), ("lost", 0)]);
-    assert!(summary.count("starved") >= complaints, "{log}");
-    expect_all_ended(&summary);
+    assert!(summary.count("starved") >= reports, "{log}");
+    summary.expect_all_ended();
 }
 
 /// Lowers the limit of a server so that one more descriptor is all that it can have.
@@ -79,34 +79,34 @@ fn a_low_limit_lowers_the_sessions_and_those_are_really_served() {
     let sessions: usize = sessions.parse().expect("a number of sessions");
     assert!((16..64).contains(&sessions), "{warning}");
 
-    let mut peers: Vec<Peer> = (0..sessions).map(|_| server.session()).collect();
+    let mut clients: Vec<RawClient> = (0..sessions).map(|_| server.session()).collect();
     for _ in 0..10 {
         let mut next = server.connect();
         next.send(b"Michael\n");
         next.expect_last(b"Error: server is full\n");
     }
-    for peer in &mut peers {
-        peer.send(b"Michael\nexit\n");
+    for client in &mut clients {
+        client.send(b"Michael\nexit\n");
     }
-    peers.into_iter().for_each(|peer| peer.expect_last(b"Hello, Michael!\n"));
+    clients.into_iter().for_each(|client| client.expect_last(b"Hello, Michael!\n"));
     let summary = server.summary();
     summary.expect(&[("opened", sessions as u64), ("refused-full", 10), ("starved", 0)]);
-    expect_all_ended(&summary);
+    summary.expect_all_ended();
 }
 
 #[test]
-fn clients_turned_away_who_do_not_close_leave_descriptors_for_the_next() {
+fn rejected_clients_that_do_not_close_leave_descriptors_for_the_next() {
     let server = Server::start_with_open_files(64, "tcp://127.0.0.1:0 --max-sessions 1");
     let _first = server.session();
-    let mut turned_away = Vec::new();
+    let mut rejected = Vec::new();
     let start = Instant::now();
     for _ in 0..100 {
         let mut next = server.connect();
         next.expect(b"Error: server is full\n");
-        turned_away.push(next);
+        rejected.push(next);
     }
     let took = start.elapsed();
-    assert!(took < DEADLINE / 10, "100 clients were told that the server is full in {took:?}");
-    eventually("the server closes, too", || descriptors(server.process.pid()).len() < 32);
+    assert!(took < DEADLINE / 10, "100 clients were rejected in {took:?}");
+    wait_until("the server closes them", || descriptors(server.process.pid()).len() < 32);
     server.summary().expect(&[("opened", 1), ("refused-full", 100), ("starved", 0)]);
 }

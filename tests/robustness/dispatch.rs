@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::threads::{tally, worker_of};
-use crate::harness::{Peer, Server, skipped};
+use crate::harness::{RawClient, Server, skipped};
 
 /// Without a timeout, so that nothing but a message wakes a worker.
 const NO_TIMEOUT: &str = "tcp://127.0.0.1:0 --idle-timeout 0";
@@ -13,7 +13,7 @@ const NO_TIMEOUT: &str = "tcp://127.0.0.1:0 --idle-timeout 0";
 #[test]
 fn a_new_session_goes_to_the_worker_with_the_fewest() {
     let server = Server::start(&format!("{NO_TIMEOUT} --workers 4"));
-    let mut sessions: Vec<Peer> = (0..8).map(|_| server.session()).collect();
+    let mut sessions: Vec<RawClient> = (0..8).map(|_| server.session()).collect();
     let workers: Vec<String> =
         sessions.iter_mut().map(|session| worker_of(&server, session)).collect();
     let two_each = ["worker-1", "worker-2", "worker-3", "worker-4"].map(|name| (name.into(), 2));
@@ -37,7 +37,7 @@ fn a_new_session_goes_to_the_worker_with_the_fewest() {
 #[test]
 fn a_session_stays_with_its_worker_however_busy_that_is() {
     let server = Server::start(&format!("{NO_TIMEOUT} --workers 2"));
-    let mut sessions: Vec<Peer> = (0..4).map(|_| server.session()).collect();
+    let mut sessions: Vec<RawClient> = (0..4).map(|_| server.session()).collect();
     let workers = sessions.iter_mut().map(|session| worker_of(&server, session));
     let before: Vec<String> = workers.collect();
 
@@ -71,7 +71,7 @@ fn by_default_there_is_one_worker_less_than_the_cores_and_at_least_one() {
         let list = cores[..count].join(",");
         let Some(mut server) = Server::start_by(&["taskset", "-c", &list], "tcp://127.0.0.1:0")
         else {
-            return skipped("there is no taskset");
+            return skipped("taskset is not installed");
         };
         // A container may allow less processor time than all its cores have.
         let workers = (count.min(all) - 1).max(1);

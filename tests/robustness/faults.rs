@@ -1,8 +1,8 @@
-//! A bug of ours: a thread panics, and the server ends rather than live on without it.
+//! A bug of ours: a thread panics, and the server ends rather than run degraded.
 
 use std::time::Instant;
 
-use crate::harness::{DEADLINE, Datagrams, Finished, Server};
+use crate::harness::{DEADLINE, DatagramClient, Finished, Server};
 
 /// The grace of these servers is the default, 5 s; what is beyond it is for a busy machine.
 fn expect_bug(server: Server, thread: &str) {
@@ -31,14 +31,14 @@ fn an_acceptor_that_panics_ends_the_server() {
 }
 
 #[test]
-fn a_datagram_loop_that_panics_ends_the_server_and_every_session_is_told() {
+fn a_datagram_loop_that_panics_ends_the_server_and_every_session_gets_the_reason() {
     let server = Server::start_faulty("datagram", "127.0.0.1:0");
     let mut sessions = [server.session(), server.session()];
     for session in &mut sessions {
         session.send(b"Michael\n");
     }
     let udp = server.endpoint("udp").to_owned();
-    Datagrams::to(&udp).send(b"Tracy");
+    DatagramClient::to(&udp).send(b"Tracy");
     for session in sessions {
         session.expect_last(b"Hello, Michael!\nError: server is shutting down\n");
     }
@@ -46,13 +46,13 @@ fn a_datagram_loop_that_panics_ends_the_server_and_every_session_is_told() {
 }
 
 #[test]
-fn an_ordinary_server_has_no_place_for_a_fault() {
+fn an_ordinary_build_ignores_the_fault_asked_for() {
     for place in ["worker", "acceptor", "datagram"] {
-        let server = Server::start_sound(place, "127.0.0.1:0");
-        let mut peer = server.session();
-        peer.send(b"Michael\nexit\n");
-        peer.expect_last(b"Hello, Michael!\n");
-        let mut datagrams = Datagrams::to(server.endpoint("udp"));
+        let server = Server::start_with_ignored_fault(place, "127.0.0.1:0");
+        let mut client = server.session();
+        client.send(b"Michael\nexit\n");
+        client.expect_last(b"Hello, Michael!\n");
+        let mut datagrams = DatagramClient::to(server.endpoint("udp"));
         datagrams.send(b"Tracy");
         datagrams.expect(b"Hello, Tracy!");
         server.summary().expect(&[("opened", 1), ("exit", 1), ("greeted", 1)]);

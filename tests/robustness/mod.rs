@@ -1,17 +1,17 @@
 //! What `PROMISES.md` promises, shown by making the fault happen.
 
 mod accepting;
-mod clients;
-mod crowd;
 mod descriptors;
 mod dispatch;
 mod fairness;
 mod faults;
 mod figures;
 mod garbage;
+mod hostile_clients;
+mod idle_sessions;
 mod names;
 mod never_reads;
-mod observe;
+mod procfs;
 mod resets;
 mod short_reads;
 mod shutdown;

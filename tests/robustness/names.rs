@@ -1,4 +1,4 @@
-//! Addresses with a zone, and names that are not found, or not soon.
+//! Addresses with a zone, and names that are unknown or slow to resolve.
 
 use std::fs;
 use std::net::UdpSocket;
@@ -7,11 +7,11 @@ use std::time::Instant;
 
 use crate::harness::{Client, DEADLINE, Finished, Namespace, Process, Server, add_ipv6, skipped};
 
-/// The resolver's own words for a name that does not exist, as in gai_strerror(3).
+/// The resolver's error for a name that does not exist, as in gai_strerror(3).
 const UNKNOWN_NAME: &str = "Name or service not known";
 
 #[test]
-fn the_zone_of_an_address_is_kept_and_told() {
+fn the_zone_of_an_address_is_kept_and_printed() {
     let Some(network) = Namespace::create(&add_ipv6("fe80::1/64")) else {
         return;
     };
@@ -31,7 +31,11 @@ fn the_zone_of_an_address_is_kept_and_told() {
             for endpoint in server.endpoints() {
                 let finished = Client::run(["-s", endpoint, "Michael"]);
                 assert_eq!(finished.code, Some(0), "{endpoint}: {finished:?}");
-                assert_eq!(finished.said().lines().last(), Some("Hello, Michael!"), "{finished:?}");
+                assert_eq!(
+                    finished.stdout_text().lines().last(),
+                    Some("Hello, Michael!"),
+                    "{finished:?}"
+                );
             }
             server.summary().expect(&[("opened", 2), ("messages", 2), ("greeted", 2)]);
         }
@@ -39,13 +43,13 @@ fn the_zone_of_an_address_is_kept_and_told() {
 }
 
 #[test]
-fn a_zone_or_a_name_that_cannot_be_is_told_in_the_words_of_the_resolver() {
+fn an_invalid_zone_or_name_is_reported_with_the_error_of_the_resolver() {
     // A label of a name has at most 63 characters: no name server is asked for this one.
     let name = "x".repeat(64);
     for host in ["[fe80::1%nowhere]", &name] {
         for scheme in ["tcp", "udp"] {
             let endpoint = format!("{scheme}://{host}:0");
-            Server::run([&*endpoint]).expect_complaint(1, &[&endpoint, UNKNOWN_NAME]);
+            Server::run([&*endpoint]).expect_error_line(1, &[&endpoint, UNKNOWN_NAME]);
         }
     }
 }
@@ -61,7 +65,7 @@ fn name_server(folder: &Path) -> Option<(Namespace, UdpSocket, String)> {
     fs::write(&nsswitch, "hosts: dns\n").expect("a file");
     let mount = format!("{mount}; mount --bind {} /etc/nsswitch.conf", nsswitch.display());
     let network = Namespace::create(&format!("unshare --mount sh -ec \"{mount}\""))?;
-    let socket = network.run(|| UdpSocket::bind("127.0.0.1:53")).expect("nobody else is there");
+    let socket = network.run(|| UdpSocket::bind("127.0.0.1:53")).expect("the namespace is new");
     socket.set_read_timeout(Some(DEADLINE)).expect("a timeout");
     Some((network, socket, mount))
 }
@@ -105,7 +109,7 @@ fn a_signal_ends_a_server_that_waits_for_a_name() {
 }
 
 #[test]
-fn a_name_that_the_name_server_does_not_know_is_told_in_the_words_of_the_resolver() {
+fn a_name_that_does_not_exist_is_reported_with_the_error_of_the_resolver() {
     let folder = tempfile::tempdir().expect("a folder");
     let Some((network, socket, mount)) = name_server(folder.path()) else {
         return;
@@ -116,12 +120,12 @@ fn a_name_that_the_name_server_does_not_know_is_told_in_the_words_of_the_resolve
     socket.set_read_timeout(Some(std::time::Duration::from_millis(100))).expect("a timeout");
     let deadline = Instant::now() + DEADLINE;
     while server.is_running() {
-        assert!(Instant::now() < deadline, "it goes on asking");
+        assert!(Instant::now() < deadline, "it does not give up");
         let mut query = [0; 512];
         let Ok((count, client)) = socket.recv_from(&mut query) else { continue };
         // RFC 1035, 4.1.1: a response, with recursion, and the error that there is no such name.
         (query[2], query[3]) = (0x81, 0x83);
         socket.send_to(&query[..count], client).expect("it can be sent");
     }
-    server.wait().expect_complaint(1, &[endpoint, UNKNOWN_NAME]);
+    server.wait().expect_error_line(1, &[endpoint, UNKNOWN_NAME]);
 }

@@ -3,16 +3,16 @@
 use std::thread;
 use std::time::Duration;
 
-use super::clients::{narrow, pipeline_until_stuck};
-use super::observe::{Held, NOISE, eventually, expect_all_ended};
-use crate::harness::{Peer, Server};
+use super::hostile_clients::{pipeline_until_stuck, small_rcvbuf};
+use super::procfs::{NOISE, Usage};
+use crate::harness::{RawClient, Server, wait_until};
 
 /// What one session may hold, in bytes: 64 KiB of replies and one greeting more, with the default
 /// `--max-message`, and one read of input.
 const PER_SESSION: u64 = 64 * 1024 + 1033 + 64 * 1024;
 
 #[test]
-fn a_client_that_pipelines_100_mb_and_never_reads_is_held_to_a_bound_and_ended() {
+fn a_client_that_pipelines_100_mb_and_never_reads_stays_within_a_bound_and_is_ended() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut server = Server::start(&format!(
         "tcp://127.0.0.1:0 unix://{}/hello.sock --idle-timeout 1s --workers 1 -v",
@@ -21,10 +21,10 @@ fn a_client_that_pipelines_100_mb_and_never_reads_is_held_to_a_bound_and_ended()
     let line = [&[b'x'; 99][..], b"\n"].concat();
     let messages = line.repeat(1_000_000);
     for scheme in ["tcp", "unix"] {
-        let before = Held::by(&server);
-        let mut peer = Peer::connect(server.endpoint(scheme));
-        peer.expect(b"Welcome!\n");
-        let taken = peer.send_until_stuck(&messages, Duration::from_millis(200));
+        let before = Usage::of(&server);
+        let mut client = RawClient::connect(server.endpoint(scheme));
+        client.expect(b"Welcome!\n");
+        let taken = client.send_until_stuck(&messages, Duration::from_millis(200));
         assert!(taken < messages.len(), "the server takes all of {taken} bytes without being read");
 
         let mut other = server.session();
@@ -32,57 +32,57 @@ fn a_client_that_pipelines_100_mb_and_never_reads_is_held_to_a_bound_and_ended()
         other.expect_last(b"Hello, Michael!\n");
 
         server.process.stderr.wait_for("ended: unread");
-        let after = Held::by(&server);
-        // The first of all sessions also pays for what is there to stay.
+        let after = Usage::of(&server);
+        // The first of all sessions also pays for what the server allocates once.
         let bound = before.resident + PER_SESSION + NOISE;
         assert!(after.peak <= bound, "{before:?} before, {after:?} after {taken} bytes");
     }
     let summary = server.summary();
     summary.expect(&[("opened", 4), ("exit", 2), ("unread", 2)]);
-    expect_all_ended(&summary);
+    summary.expect_all_ended();
 }
 
 #[test]
-fn many_clients_that_never_read_are_held_to_the_bound_each_and_it_is_given_back() {
+fn many_clients_that_never_read_stay_within_the_bound_and_their_memory_is_freed() {
     const CLIENTS: u64 = 20;
     let server = Server::start("tcp://127.0.0.1:0 --idle-timeout 2s");
-    let (_first, before) = Held::with_a_session(&server);
+    let (_first, before) = Usage::with_a_session(&server);
     let endpoint = &server.endpoints()[0];
     let get_stuck = || {
-        let mut peer = narrow(endpoint);
-        pipeline_until_stuck(&mut peer);
-        peer
+        let mut client = small_rcvbuf(endpoint);
+        pipeline_until_stuck(&mut client);
+        client
     };
-    let _stuck: Vec<Peer> = thread::scope(|scope| {
+    let _stuck: Vec<RawClient> = thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(get_stuck)).collect();
         clients.into_iter().map(|client| client.join().expect("it gets stuck")).collect()
     });
     before.wait_until_back(&server);
-    let after = Held::by(&server);
+    let after = Usage::of(&server);
     let bound = before.resident + CLIENTS * PER_SESSION + NOISE;
     assert!(after.peak <= bound, "{before:?} before, {after:?} after {CLIENTS} clients");
-    eventually("memory is given back", || Held::by(&server).resident <= before.resident + NOISE);
+    wait_until("memory is given back", || Usage::of(&server).resident <= before.resident + NOISE);
     let summary = server.summary();
     summary.expect(&[("opened", CLIENTS + 1), ("unread", CLIENTS)]);
-    expect_all_ended(&summary);
+    summary.expect_all_ended();
 }
 
 #[test]
-fn clients_that_drip_stay_silent_or_never_read_are_counted_by_cause() {
+fn clients_that_drip_send_nothing_or_never_read_are_counted_by_cause() {
     let mut server = Server::start("tcp://127.0.0.1:0 --idle-timeout 500ms -v");
     let endpoint = server.endpoints()[0].clone();
-    let mut stuck = narrow(&endpoint);
+    let mut stuck = small_rcvbuf(&endpoint);
     pipeline_until_stuck(&mut stuck);
 
     let silent = server.session();
     let mut dripping = server.session();
-    let told = loop {
+    let first = loop {
         dripping.send(b"x");
         if let Some(bytes) = dripping.read_within(Duration::from_millis(50), 1) {
             break bytes;
         }
     };
-    assert_eq!(told, b"E");
+    assert_eq!(first, b"E");
     dripping.expect_last(b"rror: no complete message for 0.5 s\n");
     silent.expect_last(b"Error: no complete message for 0.5 s\n");
     server.process.stderr.wait_for("ended: unread");

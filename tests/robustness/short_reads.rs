@@ -4,14 +4,14 @@
 //! The server is suspended while these are sent, so that they arrive together and there is one
 //! event for all. Its idle timeout is longer than a test waits.
 
-use crate::harness::{Peer, Server, skipped};
+use crate::harness::{RawClient, Server, skipped};
 
 /// A server with a session at each of its endpoints, suspended.
-fn suspended(folder: &tempfile::TempDir) -> (Server, [Peer; 2]) {
+fn suspended(folder: &tempfile::TempDir) -> (Server, [RawClient; 2]) {
     let path = folder.path().display();
     let endpoints = format!("tcp://127.0.0.1:0 unix://{path}/hello.sock");
     let server = Server::start(&format!("{endpoints} --workers 1 --idle-timeout 5m"));
-    let sessions = ["tcp", "unix"].map(|scheme| Peer::connect(server.endpoint(scheme)));
+    let sessions = ["tcp", "unix"].map(|scheme| RawClient::connect(server.endpoint(scheme)));
     let sessions = sessions.map(|mut session| {
         session.expect(b"Welcome!\n");
         session
@@ -113,11 +113,11 @@ fn what_follows_a_message_with_a_descriptor_is_answered_before_a_stop() {
 }
 
 #[track_caller]
-fn send(peer: &mut Peer, parts: &[Part]) {
+fn send(client: &mut RawClient, parts: &[Part]) {
     for part in parts {
         match part {
-            Bytes(bytes) => peer.send(bytes),
-            Urgent(byte) => peer.send_urgent(*byte),
+            Bytes(bytes) => client.send(bytes),
+            Urgent(byte) => client.send_urgent(*byte),
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Datagrams, Server, Summary};
+use crate::harness::{DatagramClient, Server, Summary};
 
 const WARNING: &str = "drops greetings that a client does not take";
 
@@ -20,16 +20,16 @@ fn the_others_are_served_again_as_soon_as_a_connected_client_that_never_reads_cl
     let mut server = start(folder.path(), "-v");
     let endpoint = server.endpoint("unixgram").to_owned();
     let other_path = folder.path().join("other");
-    let mut other = Datagrams::from_file(&other_path, &endpoint);
+    let mut other = DatagramClient::from_file(&other_path, &endpoint);
     other.send(b"Michael");
     other.expect(b"Hello, Michael!");
     for round in 0..3 {
         let silent_path = folder.path().join("silent");
-        let mut silent = Datagrams::from_file(&silent_path, &endpoint);
+        let mut silent = DatagramClient::from_file(&silent_path, &endpoint);
         for _ in 0..600 {
             silent.send(b"Nobody");
         }
-        // The server answers in the order in which it was asked.
+        // The server answers in the order of arrival.
         other.send(b"Tracy");
         if round == 0 {
             server.process.stderr.wait_for(WARNING);
@@ -47,13 +47,13 @@ fn the_others_are_served_again_as_soon_as_a_connected_client_that_never_reads_cl
 }
 
 #[test]
-fn greetings_that_a_client_does_not_take_are_warned_of_once_a_second() {
+fn unsent_greetings_are_warned_of_once_a_second() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = start(folder.path(), "-q");
     let own = folder.path().join("silent");
-    let mut silent = Datagrams::from_file(&own, server.endpoint("unixgram"));
+    let mut silent = DatagramClient::from_file(&own, server.endpoint("unixgram"));
     let start = Instant::now();
-    // What is measured is how often it is said in a length of time.
+    // What is measured is how often it is logged in a length of time.
     while start.elapsed() < Duration::from_millis(2500) {
         silent.send(b"Nobody");
     }
@@ -62,11 +62,11 @@ fn greetings_that_a_client_does_not_take_are_warned_of_once_a_second() {
     let log = server.stop().stderr;
     let (warnings, seconds) = (log.matches(WARNING).count() as u64, start.elapsed().as_secs());
     assert!((2..=seconds + 1).contains(&warnings), "{warnings} in {seconds} s:\n{log}");
-    assert_eq!(log.lines().count() as u64, warnings, "nothing else is said:\n{log}");
+    assert_eq!(log.lines().count() as u64, warnings, "nothing else is logged:\n{log}");
 }
 
 #[test]
-fn a_client_that_is_not_connected_and_never_reads_holds_up_nobody() {
+fn a_client_that_is_not_connected_and_never_reads_delays_no_other_client() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = start(folder.path(), "");
     let endpoint = server.endpoint("unixgram").to_owned();
@@ -76,7 +76,7 @@ fn a_client_that_is_not_connected_and_never_reads_holds_up_nobody() {
     for _ in 0..2000 {
         silent.send_to(b"Nobody", target).expect("the server takes it");
     }
-    let mut other = Datagrams::from_file(&folder.path().join("other"), &endpoint);
+    let mut other = DatagramClient::from_file(&folder.path().join("other"), &endpoint);
     other.send(b"Michael");
     other.expect(b"Hello, Michael!");
     let log = server.stop().stderr;

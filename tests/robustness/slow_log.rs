@@ -1,4 +1,4 @@
-//! Nobody reads the log: neither the clients nor a stop wait for it.
+//! A log that is not read: neither the clients nor a stop wait for it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Write, pipe};
@@ -11,14 +11,14 @@ use rustix::fs::OFlags;
 use rustix::pipe::fcntl_setpipe_size;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use super::clients::{narrow, pipeline_until_stuck};
-use super::observe::{Held, NOISE};
-use crate::harness::{DEADLINE, Datagrams, Output, Peer, Server, Summary};
+use super::hostile_clients::{pipeline_until_stuck, small_rcvbuf};
+use super::procfs::{NOISE, Usage};
+use crate::harness::{DEADLINE, DatagramClient, Output, RawClient, Server, Summary};
 
-/// What a server keeps of a log that nobody reads, in bytes.
+/// What a server keeps of a log that is not read, in bytes.
 const QUEUE: u64 = 1024 * 1024;
 
-/// Ctrl-S and Ctrl-Q, by which a terminal is paused and goes on (termios(3)).
+/// Ctrl-S and Ctrl-Q, by which a terminal is paused and continued (termios(3)).
 const PAUSE: &[u8] = b"\x13";
 const CONTINUE: &[u8] = b"\x11";
 
@@ -27,8 +27,8 @@ struct Blocked {
     stderr: Stdio,
     /// Its other end, where the log is read in the end.
     reader: File,
-    /// Has to be written there for the log to go on.
-    go_on: &'static [u8],
+    /// What has to be written there to resume the log.
+    resume_key: &'static [u8],
 }
 
 impl Blocked {
@@ -43,7 +43,7 @@ impl Blocked {
         let mut filler = filler.expect("the same pipe");
         while filler.write(b"\n").is_ok() {}
         let reader = OwnedFd::from(reader).into();
-        Self { stderr: writer.into(), reader, go_on: b"" }
+        Self { stderr: writer.into(), reader, resume_key: b"" }
     }
 
     /// A terminal that is paused from the start.
@@ -59,27 +59,27 @@ impl Blocked {
         let terminal = terminal.expect("it is unlocked");
         let mut controller = File::from(controller);
         controller.write_all(PAUSE).expect("a key");
-        Self { stderr: terminal.into(), reader: controller, go_on: CONTINUE }
+        Self { stderr: terminal.into(), reader: controller, resume_key: CONTINUE }
     }
 
     /// A server that logs there, and what has to be written to its reader.
     #[track_caller]
     fn start(self, command_line: &str) -> (Server, Unread) {
-        let Self { stderr, reader, go_on } = self;
-        (Server::start_logging_to(stderr, command_line), Unread { reader, go_on })
+        let Self { stderr, reader, resume_key } = self;
+        (Server::start_logging_to(stderr, command_line), Unread { reader, resume_key })
     }
 }
 
-/// The log of a server, which nobody reads yet.
+/// The log of a server, which is not read yet.
 struct Unread {
     reader: File,
-    go_on: &'static [u8],
+    resume_key: &'static [u8],
 }
 
 impl Unread {
     /// Begins to read it.
     fn read(mut self) -> Output {
-        self.reader.write_all(self.go_on).expect("a key");
+        self.reader.write_all(self.resume_key).expect("a key");
         Output::of(self.reader)
     }
 }
@@ -90,18 +90,18 @@ fn expect_service(blocked: Blocked) {
     const CLIENTS: usize = 4;
     const ROUNDS: usize = 2000;
     let (server, unread) = blocked.start("127.0.0.1:0 -vv --workers 2");
-    let (_first, before) = Held::with_a_session(&server);
+    let (_first, before) = Usage::with_a_session(&server);
     let name = "x".repeat(1000);
     let (message, greeting) = (format!("{name}\n"), format!("Hello, {name}!\n"));
-    let mut peers: Vec<Peer> = (0..CLIENTS).map(|_| server.session()).collect();
-    let mut datagrams = Datagrams::to(server.endpoint("udp"));
+    let mut clients: Vec<RawClient> = (0..CLIENTS).map(|_| server.session()).collect();
+    let mut datagrams = DatagramClient::to(server.endpoint("udp"));
     for _ in 0..ROUNDS {
-        peers.iter_mut().for_each(|peer| peer.send(message.as_bytes()));
+        clients.iter_mut().for_each(|client| client.send(message.as_bytes()));
         datagrams.send(name.as_bytes());
-        peers.iter_mut().for_each(|peer| peer.expect(greeting.as_bytes()));
+        clients.iter_mut().for_each(|client| client.expect(greeting.as_bytes()));
         datagrams.expect(greeting.trim_end().as_bytes());
     }
-    let after = Held::by(&server);
+    let after = Usage::of(&server);
     assert!(after.peak <= before.resident + QUEUE + NOISE, "{before:?} before, {after:?} after");
 
     // Nothing else is logged meanwhile: the line with the number could be dropped itself.
@@ -123,7 +123,7 @@ fn expect_service(blocked: Blocked) {
 }
 
 #[test]
-fn sessions_are_served_while_the_log_goes_to_a_full_pipe_and_the_number_of_lost_lines_is_said() {
+fn sessions_are_served_while_the_log_goes_to_a_full_pipe_and_dropped_lines_are_counted() {
     expect_service(Blocked::pipe());
 }
 
@@ -132,25 +132,25 @@ fn sessions_are_served_while_the_log_goes_to_a_paused_terminal() {
     expect_service(Blocked::terminal());
 }
 
-/// One signal stops a server whose log nobody reads.
+/// One signal stops a server whose log is not read.
 #[track_caller]
 fn expect_stop(blocked: impl Fn() -> Blocked) {
     for level in ["-q", "-v", "-vv"] {
         // The log has to be kept until then, or the server has no stderr at all.
         let (server, _unread) = blocked().start(&format!("127.0.0.1:0 {level} --grace 1s"));
-        let mut peer = server.session();
-        peer.send(b"Michael\n");
-        // As many as fill a pipe or a terminal with their lines, whatever it holds.
+        let mut client = server.session();
+        client.send(b"Michael\n");
+        // Enough to fill any pipe or terminal with their lines.
         for _ in 0..500 {
             let mut other = server.session();
             other.send(b"exit\n");
             other.expect_last(b"");
         }
-        let mut stuck = narrow(server.endpoint("tcp"));
+        let mut stuck = small_rcvbuf(server.endpoint("tcp"));
         pipeline_until_stuck(&mut stuck);
         let start = Instant::now();
         server.process.terminate();
-        peer.expect_last(b"Hello, Michael!\nError: server is shutting down\n");
+        client.expect_last(b"Hello, Michael!\nError: server is shutting down\n");
         server.stopped();
         // The grace and a second for the last lines are promised.
         assert!(start.elapsed() < DEADLINE / 2, "a stop took {:?} with {level}", start.elapsed());
@@ -172,12 +172,12 @@ fn one_signal_stops_a_server_whose_log_goes_to_a_paused_terminal() {
 fn expect_end(blocked: impl Fn() -> Blocked) {
     for level in ["-q", "-v"] {
         let (server, _unread) = blocked().start(&format!("tcp://127.0.0.1:0 {level} --grace 1m"));
-        let peer = server.session();
-        let mut stuck = narrow(server.endpoint("tcp"));
+        let client = server.session();
+        let mut stuck = small_rcvbuf(server.endpoint("tcp"));
         pipeline_until_stuck(&mut stuck);
         server.process.terminate();
         // Two signals that wait together are one: the first has to be seen to have been taken.
-        peer.expect_last(b"Error: server is shutting down\n");
+        client.expect_last(b"Error: server is shutting down\n");
         server.process.terminate();
         let finished = server.process.wait();
         assert_eq!(finished.code, Some(128 + 15), "{level}");

@@ -5,7 +5,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::harness::{DEADLINE, Peer, Server};
+use crate::harness::{DEADLINE, RawClient, Server};
 
 /// One thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Thread {
     }
 }
 
-/// Waits until every thread has been asleep for a moment, and says how often each was woken so far.
+/// Waits until every thread has been asleep for a moment, and returns how often each was woken.
 #[track_caller]
 pub(super) fn asleep(server: &Server) -> BTreeMap<String, Thread> {
     let deadline = Instant::now() + DEADLINE;
@@ -61,10 +61,10 @@ pub(super) fn asleep(server: &Server) -> BTreeMap<String, Thread> {
 
 /// The name of the worker that serves a session: the only one that a message to it wakes.
 #[track_caller]
-pub(super) fn worker_of(server: &Server, peer: &mut Peer) -> String {
+pub(super) fn worker_of(server: &Server, client: &mut RawClient) -> String {
     let before = asleep(server);
-    peer.send(b"Michael\n");
-    peer.expect(b"Hello, Michael!\n");
+    client.send(b"Michael\n");
+    client.expect(b"Hello, Michael!\n");
     let woken: Vec<String> = asleep(server)
         .into_iter()
         .filter(|(id, thread)| before.get(id) != Some(thread))

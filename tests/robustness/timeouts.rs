@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Peer, Server};
+use crate::harness::{RawClient, Server};
 
 /// How late a session may be ended.
 const LATE: Duration = Duration::from_millis(100);
@@ -13,13 +13,13 @@ const LATE: Duration = Duration::from_millis(100);
 const ROUNDS: usize = 10;
 
 /// A session, and between which points in time it was last active.
-type Active = (Peer, Instant, Instant);
+type Active = (RawClient, Instant, Instant);
 
 #[test]
 fn a_session_is_ended_between_its_timeout_and_a_tenth_of_a_second_later() {
     expect_in_time(&[100, 300, 1500, 2000], |endpoint| {
         let before = Instant::now();
-        let mut session = Peer::connect(endpoint);
+        let mut session = RawClient::connect(endpoint);
         session.expect(b"Welcome!\n");
         (session, before, Instant::now())
     });
@@ -28,7 +28,7 @@ fn a_session_is_ended_between_its_timeout_and_a_tenth_of_a_second_later() {
 #[test]
 fn a_session_that_was_active_is_ended_at_its_timeout_after_the_last_message() {
     expect_in_time(&[1500, 2000], |endpoint| {
-        let mut session = Peer::connect(endpoint);
+        let mut session = RawClient::connect(endpoint);
         session.expect(b"Welcome!\n");
         for _ in 0..4 {
             // Active after a length of time that is shorter than the timeout.
@@ -70,8 +70,8 @@ fn how_late(timeout: Duration, endpoint: &str, session: fn(&str) -> Active) -> D
             .map(|index| {
                 scope.spawn(move || {
                     thread::sleep(Duration::from_millis(index * 11));
-                    let (peer, before, after) = session(endpoint);
-                    peer.read_to_end();
+                    let (client, before, after) = session(endpoint);
+                    client.read_to_end();
                     let end = Instant::now();
                     let took = end - before;
                     assert!(took >= timeout, "a timeout of {timeout:?} took only {took:?}");
@@ -84,18 +84,18 @@ fn how_late(timeout: Duration, endpoint: &str, session: fn(&str) -> Active) -> D
     })
 }
 
-/// Its time begins when it comes, and not when the turn began in which it is seen.
+/// Its idle time begins when it connects, and not when the turn began that reads from it.
 #[test]
 fn a_session_that_comes_to_a_busy_worker_is_not_ended_before_its_timeout_either() {
     let timeout = Duration::from_millis(500);
     let server = Server::start("tcp://127.0.0.1:0 --workers 1 --idle-timeout 500ms");
     let mut active = server.session();
-    let mut busy: Vec<Peer> = (0..64).map(|_| server.session()).collect();
+    let mut busy: Vec<RawClient> = (0..64).map(|_| server.session()).collect();
     server.process.suspend();
     // The replies to these take the worker one long turn.
-    busy.iter_mut().for_each(|peer| peer.send(&[b'\n'; 7000]));
+    busy.iter_mut().for_each(|client| client.send(&[b'\n'; 7000]));
     server.process.resume();
-    // Most of the turn is over when they come.
+    // Most of the turn is over when these arrive.
     busy[40].expect(b"Hello, !\n");
     let start = Instant::now();
     let session = server.connect();
@@ -120,10 +120,10 @@ fn a_server_that_was_suspended_serves_what_arrived_meanwhile_before_it_ends_sess
         folder.path().display()
     ));
     // More sessions than one poll returns.
-    let mut sessions: Vec<Peer> = (0..300).map(|_| server.session()).collect();
+    let mut sessions: Vec<RawClient> = (0..300).map(|_| server.session()).collect();
     // And messages that take more than one read.
     let mut long = [("tcp", 40_000), ("unix", 65_499)].map(|(scheme, length)| {
-        let mut session = Peer::connect(server.endpoint(scheme));
+        let mut session = RawClient::connect(server.endpoint(scheme));
         session.expect(b"Welcome!\n");
         (session, vec![b'x'; length])
     });

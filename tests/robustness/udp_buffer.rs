@@ -1,4 +1,4 @@
-//! More datagrams at once than a server can look at.
+//! More datagrams at once than a server can read in time.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -97,17 +97,17 @@ fn a_buffer_that_the_system_does_not_grant_is_warned_of() {
     let log = Server::start(&format!("udp://127.0.0.1:0 --udp-buffer {asked} -q")).stop().stderr;
     let words = format!("of {asked} bytes of receive buffer");
     assert_eq!(log.matches(&words).count(), 1, "{log}");
-    // Nobody asked for the default.
+    // The default is not warned of.
     let log = Server::start("udp://127.0.0.1:0 -q").stop().stderr;
     assert_eq!(log, "");
 }
 
 #[test]
-fn a_buffer_that_cannot_be_is_a_usage_error() {
+fn an_invalid_buffer_size_is_a_usage_error() {
     for size in ["0", "-1", "many", "2147483648"] {
         let option = format!("--udp-buffer={size}");
         let finished = Server::run(["udp://127.0.0.1:0", &option]);
-        finished.expect_complaint(2, &["--udp-buffer", size]);
-        assert_eq!(finished.said(), "");
+        finished.expect_error_line(2, &["--udp-buffer", size]);
+        assert_eq!(finished.stdout_text(), "");
     }
 }

@@ -1,7 +1,7 @@
-//! Datagrams that lie about where they come from, or come from where nobody is any more.
+//! Datagrams with a forged source, or from a socket that is closed when the greeting comes.
 
-use super::clients::{forge, send_and_go};
-use crate::harness::{Datagrams, Server, skipped};
+use super::hostile_clients::{forge, send_and_go};
+use crate::harness::{DatagramClient, Server, skipped};
 
 /// How many datagrams are greeted until a greeting is over the default limit, when the first one is
 /// empty and each greeting is 8 bytes longer: those of 0, 8, 16 … 1024 bytes.
@@ -10,22 +10,22 @@ const BOUNCES: u64 = 1024 / 8 + 1;
 #[test]
 fn two_servers_that_answer_each_other_through_a_relay_fall_silent() {
     let servers = [Server::start("udp://127.0.0.1:0"), Server::start("udp://127.0.0.1:0")];
-    let mut relay = servers.each_ref().map(|server| Datagrams::to(server.endpoint("udp")));
-    let (mut said, mut bounces) = (Vec::new(), 0);
+    let mut relay = servers.each_ref().map(|server| DatagramClient::to(server.endpoint("udp")));
+    let (mut message, mut bounces) = (Vec::new(), 0);
     loop {
-        let peer = &mut relay[bounces as usize % 2];
-        peer.send(&said);
-        // Answered last, so it also tells that what was said is not answered any more.
-        peer.send(b"anybody?");
-        let heard = peer.receive();
-        if heard == b"Hello, anybody?!" {
+        let client = &mut relay[bounces as usize % 2];
+        client.send(&message);
+        // Answered after the message, so a reply to this first means that the message has none.
+        client.send(b"anybody?");
+        let received = client.receive();
+        if received == b"Hello, anybody?!" {
             break;
         }
-        peer.expect(b"Hello, anybody?!");
-        assert_eq!(heard, [b"Hello, ", &*said, b"!"].concat());
-        said = heard;
+        client.expect(b"Hello, anybody?!");
+        assert_eq!(received, [b"Hello, ", &*message, b"!"].concat());
+        message = received;
         bounces += 1;
-        assert!(bounces <= BOUNCES, "they go on and on");
+        assert!(bounces <= BOUNCES, "they do not stop");
     }
     assert_eq!(bounces, BOUNCES);
     let [first, second] = servers.map(Server::summary);
@@ -33,7 +33,7 @@ fn two_servers_that_answer_each_other_through_a_relay_fall_silent() {
 }
 
 #[test]
-fn two_servers_set_at_each_other_by_one_forged_datagram_fall_silent() {
+fn two_servers_that_a_forged_datagram_points_at_each_other_fall_silent() {
     let first = Server::start("udp://127.0.0.1:0 -vv");
     let mut second = Server::start("udp://127.0.0.1:0 -vv");
     if !forge(b"", second.endpoint("udp"), first.endpoint("udp")) {
@@ -42,9 +42,9 @@ fn two_servers_set_at_each_other_by_one_forged_datagram_fall_silent() {
     // Of 130 datagrams the second server gets the last one, which is over the limit.
     second.process.stderr.wait_for(&"Hello, ".repeat(BOUNCES as usize));
     for server in [&first, &second] {
-        let mut peer = Datagrams::to(server.endpoint("udp"));
-        peer.send(b"Michael");
-        peer.expect(b"Hello, Michael!");
+        let mut client = DatagramClient::to(server.endpoint("udp"));
+        client.send(b"Michael");
+        client.expect(b"Hello, Michael!");
     }
     let greeted = [BOUNCES.div_ceil(2) + 1, BOUNCES / 2 + 1];
     first.summary().expect(&[("received", greeted[0]), ("greeted", greeted[0])]);
@@ -63,9 +63,9 @@ fn a_datagram_that_claims_to_come_from_the_server_itself_is_dropped() {
         if !forge(b"Michael", &own, &own) {
             return skipped("no right to a raw socket");
         }
-        let mut peer = Datagrams::to(&own);
-        peer.send(b"Tracy");
-        peer.expect(b"Hello, Tracy!");
+        let mut client = DatagramClient::to(&own);
+        client.send(b"Tracy");
+        client.expect(b"Hello, Tracy!");
         server.summary().expect(&[("received", 2), ("greeted", 1), ("bad-source", 1)]);
     }
 }
@@ -76,8 +76,8 @@ fn datagrams_from_sockets_that_are_closed_do_not_disturb_the_next_client() {
     for _ in 0..200 {
         send_and_go(b"Nobody", server.endpoint("udp"));
     }
-    let mut peer = Datagrams::to(server.endpoint("udp"));
-    peer.send(b"Michael");
-    peer.expect(b"Hello, Michael!");
+    let mut client = DatagramClient::to(server.endpoint("udp"));
+    client.send(b"Michael");
+    client.expect(b"Hello, Michael!");
     server.summary().expect(&[("received", 201), ("errors", 0)]);
 }

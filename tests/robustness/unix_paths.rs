@@ -1,5 +1,4 @@
-//! Several servers that want the same path for their Unix socket, and who may use the one that is
-//! there.
+//! Several servers that want the same path for their Unix socket, and its permissions.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -10,8 +9,7 @@ use std::thread;
 
 use rustix::fs::FileType;
 
-use super::observe::eventually;
-use crate::harness::{Datagrams, Finished, Process, Server, skipped};
+use crate::harness::{DatagramClient, Finished, Process, Server, skipped, wait_until};
 
 const KINDS: [&str; 2] = ["unix", "unixgram"];
 const TAKEN: &str = "another server is listening on this path";
@@ -24,7 +22,7 @@ fn lock(path: &Path) -> PathBuf {
     path.with_extension("sock.lock")
 }
 
-/// Leaves a socket file at `path` as a server does that was killed.
+/// Leaves a socket file at `path`, as a killed server does.
 fn leave_behind(scheme: &str, path: &Path) {
     match scheme {
         "unix" => drop(UnixListener::bind(path).expect("a free path")),
@@ -32,24 +30,24 @@ fn leave_behind(scheme: &str, path: &Path) {
     }
 }
 
-/// Sees that `server` is who serves its path.
+/// Asserts that clients of the path reach `server`.
 #[track_caller]
 fn expect_service(server: &Server, folder: &Path) {
     let endpoint = &server.endpoints()[0];
     if endpoint.starts_with("unix://") {
-        let mut peer = server.session();
-        peer.send(b"Michael\nexit\n");
-        peer.expect_last(b"Hello, Michael!\n");
+        let mut client = server.session();
+        client.send(b"Michael\nexit\n");
+        client.expect_last(b"Hello, Michael!\n");
     } else {
         let own = folder.join("client");
-        let mut peer = Datagrams::from_file(&own, endpoint);
-        peer.send(b"Michael");
-        peer.expect(b"Hello, Michael!");
+        let mut client = DatagramClient::from_file(&own, endpoint);
+        client.send(b"Michael");
+        client.expect(b"Hello, Michael!");
         fs::remove_file(own).expect("its file");
     }
 }
 
-/// Sees that one `server` has served, and that nothing is left when it stops.
+/// Asserts that `server` has had one client, and that nothing is left when it stops.
 #[track_caller]
 fn expect_clean_stop(server: Server, path: &Path) {
     let counter = if server.endpoints()[0].starts_with("unix://") { "opened" } else { "greeted" };
@@ -58,7 +56,7 @@ fn expect_clean_stop(server: Server, path: &Path) {
 }
 
 #[test]
-fn of_servers_that_start_at_the_same_moment_one_listens_and_stays_the_one() {
+fn of_servers_that_start_at_the_same_moment_one_listens_and_keeps_the_path() {
     const SERVERS: usize = 4;
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("hello.sock");
@@ -79,7 +77,7 @@ fn of_servers_that_start_at_the_same_moment_one_listens_and_stays_the_one() {
                 }
             }
             assert_eq!(serving.len(), 1, "servers at one path in round {round} of {scheme}");
-            others.iter().for_each(|other| other.expect_complaint(1, &[&endpoint, TAKEN]));
+            others.iter().for_each(|other| other.expect_error_line(1, &[&endpoint, TAKEN]));
             let server = serving.pop().expect("one server");
             expect_service(&server, folder.path());
             expect_clean_stop(server, &path);
@@ -87,8 +85,8 @@ fn of_servers_that_start_at_the_same_moment_one_listens_and_stays_the_one() {
     }
 }
 
-/// Starts a server at `endpoint` that makes a pause before its first system call `call`, and waits
-/// until it has come there; says that the test is skipped if it cannot be traced.
+/// Starts a server at `endpoint` that is delayed before its first system call `call`, and waits
+/// until it is there; `None`, and the test is skipped, if it cannot be traced.
 #[track_caller]
 fn start_paused(folder: &Path, call: &str, endpoint: &str) -> Option<Process> {
     let probe = Command::new("strace").args(["-o", "/dev/null", "true"]).status();
@@ -107,7 +105,7 @@ fn start_paused(folder: &Path, call: &str, endpoint: &str) -> Option<Process> {
     let server = Server::command_after("", endpoint);
     traced.arg(server.get_program()).args(server.get_args());
     let process = Process::spawn(&mut traced);
-    eventually("the server has come there", || {
+    wait_until("the server is there", || {
         fs::read_to_string(&trace).is_ok_and(|trace| trace.contains(call))
     });
     Some(process)
@@ -122,7 +120,7 @@ fn a_server_that_is_slow_between_bind_and_listen_keeps_its_path() {
         return;
     };
     assert!(path.exists(), "it is bound");
-    Server::run([&*endpoint]).expect_complaint(1, &[&endpoint, TAKEN]);
+    Server::run([&*endpoint]).expect_error_line(1, &[&endpoint, TAKEN]);
 
     let server = Server::listening(slow, &endpoint).expect("it listens in the end");
     expect_service(&server, folder.path());
@@ -139,7 +137,7 @@ fn a_server_that_is_slow_to_replace_a_dead_socket_does_not_replace_a_live_one() 
         let Some(slow) = start_paused(folder.path(), "unlink", &endpoint) else {
             return;
         };
-        Server::run([&*endpoint]).expect_complaint(1, &[&endpoint, TAKEN]);
+        Server::run([&*endpoint]).expect_error_line(1, &[&endpoint, TAKEN]);
 
         let server = Server::listening(slow, &endpoint).expect("it listens in the end");
         expect_service(&server, folder.path());
@@ -172,7 +170,7 @@ fn a_lock_that_is_a_symbolic_link_is_refused() {
         symlink(target, lock(&path)).expect("a link");
         for scheme in KINDS {
             let endpoint = endpoint(scheme, &path);
-            Server::run([&*endpoint]).expect_complaint(1, &[&endpoint, "symbolic link"]);
+            Server::run([&*endpoint]).expect_error_line(1, &[&endpoint, "symbolic link"]);
             assert!(!path.exists(), "nothing listens");
         }
         let kept = fs::read_link(lock(&path)).expect("the link is still there");
@@ -206,18 +204,18 @@ fn the_permissions_of_a_socket_are_those_asked_for_or_what_the_umask_leaves() {
             assert!(FileType::from_raw_mode(mode).is_socket());
             assert_eq!(mode & 0o7777, expected, "umask {umask}, {line}: {mode:o}");
             let locked = fs::metadata(lock(&path)).expect("its lock").permissions().mode();
-            assert_eq!(locked & 0o077, 0, "nobody else may lock it: {locked:o}");
+            assert_eq!(locked & 0o077, 0, "no other user may lock it: {locked:o}");
             server.stop();
         }
     }
 }
 
 #[test]
-fn permissions_that_cannot_be_are_a_usage_error() {
+fn invalid_permissions_are_a_usage_error() {
     for mode in ["1000", "8", "rw", "-1", "", "0o600", "u=rw"] {
         let option = format!("--unix-mode={mode}");
         let finished = Server::run(["unix:///nowhere/hello.sock", &option]);
-        finished.expect_complaint(2, &["--unix-mode", mode]);
-        assert_eq!(finished.said(), "");
+        finished.expect_error_line(2, &["--unix-mode", mode]);
+        assert_eq!(finished.stdout_text(), "");
     }
 }

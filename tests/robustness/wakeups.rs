@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::threads::{Thread, asleep, threads};
-use crate::harness::{Datagrams, Peer, Server, has_ipv6};
+use crate::harness::{DatagramClient, RawClient, Server, has_ipv6};
 
 /// Every kind of endpoint; a wildcard address is received from in another way than one address.
 fn every_endpoint(folder: &Path) -> Vec<String> {
@@ -59,25 +59,26 @@ fn a_server_whose_clients_have_left_is_not_woken_either() {
     for endpoint in server.endpoints() {
         match endpoint.split_once("://") {
             Some(("tcp" | "unix", _)) => {
-                let mut peer = Peer::connect(endpoint);
-                peer.send(b"Michael\nexit\n");
-                peer.expect_last(b"Welcome!\nHello, Michael!\n");
+                let mut client = RawClient::connect(endpoint);
+                client.send(b"Michael\nexit\n");
+                client.expect_last(b"Welcome!\nHello, Michael!\n");
             }
             Some(("unixgram", _)) => {
-                let mut peer = Datagrams::from_file(&folder.path().join("own.sock"), endpoint);
-                peer.send(b"Michael");
-                peer.expect(b"Hello, Michael!");
+                let mut client =
+                    DatagramClient::from_file(&folder.path().join("own.sock"), endpoint);
+                client.send(b"Michael");
+                client.expect(b"Hello, Michael!");
             }
             _ => {
                 let endpoint = endpoint.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]");
-                let mut peer = Datagrams::to(&endpoint);
-                peer.send(b"Michael");
-                peer.expect(b"Hello, Michael!");
+                let mut client = DatagramClient::to(&endpoint);
+                client.send(b"Michael");
+                client.expect(b"Hello, Michael!");
             }
         }
     }
     // One that was rejected is gone as well.
-    let sessions: Vec<Peer> = (0..5).map(|_| server.session()).collect();
+    let sessions: Vec<RawClient> = (0..5).map(|_| server.session()).collect();
     server.connect().expect_last(b"Error: server is full\n");
     for mut session in sessions {
         session.send(b"exit\n");
@@ -89,7 +90,7 @@ fn a_server_whose_clients_have_left_is_not_woken_either() {
 #[test]
 fn idle_sessions_wake_a_server_for_their_deadlines_alone() {
     let server = Server::start("tcp://127.0.0.1:0 --idle-timeout 1h");
-    let mut sessions: Vec<Peer> = (0..50).map(|_| server.session()).collect();
+    let mut sessions: Vec<RawClient> = (0..50).map(|_| server.session()).collect();
     for session in &mut sessions {
         session.send(b"Michael\nTra");
         session.expect(b"Hello, Michael!\n");

@@ -3,26 +3,26 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::process::Command;
 
-use super::clients::forge;
-use crate::harness::{Datagrams, Namespace, Server, add_ipv6, skipped};
+use super::hostile_clients::forge;
+use crate::harness::{DatagramClient, Namespace, Server, add_ipv6, skipped};
 
 /// A second IPv6 address of loopback, beside `::1`.
 const SECOND: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2);
 
-/// So many clients ask at each address, so that every loop of a server has some of them.
+/// The number of clients that ask at each address: enough for every loop of a server to get some.
 const CLIENTS: usize = 8;
 
-/// Asks at the address `asked` from the address `own`. A connected socket hears nothing but what
-/// comes from the address that it is connected to.
+/// Asks at the address `asked` from the address `own`. A connected socket receives only from
+/// the address that it is connected to.
 #[track_caller]
 fn ask(server: &Server, own: impl Into<IpAddr>, asked: impl Into<IpAddr>) {
     let asked = SocketAddr::new(asked.into(), Server::port_of(server.endpoint("udp")));
     let own = SocketAddr::new(own.into(), 0);
     let endpoint = format!("udp://{asked}");
     for number in 0..CLIENTS {
-        let mut peer = Datagrams::from_address(own, &endpoint);
-        peer.send(format!("{number}").as_bytes());
-        peer.expect(format!("Hello, {number}!").as_bytes());
+        let mut client = DatagramClient::from_address(own, &endpoint);
+        client.send(format!("{number}").as_bytes());
+        client.expect(format!("Hello, {number}!").as_bytes());
     }
 }
 
@@ -59,9 +59,10 @@ fn a_wildcard_address_of_ipv6_answers_from_the_address_that_was_asked() {
             // A link-local address is nothing without its interface: loopback is the first one.
             let zoned = |port| SocketAddrV6::new("fe80::1".parse().expect("IPv6"), port, 0, 1);
             let asked = zoned(Server::port_of(server.endpoint("udp")));
-            let mut peer = Datagrams::from_address(zoned(0).into(), &format!("udp://{asked}"));
-            peer.send(b"Michael");
-            peer.expect(b"Hello, Michael!");
+            let mut client =
+                DatagramClient::from_address(zoned(0).into(), &format!("udp://{asked}"));
+            client.send(b"Michael");
+            client.expect(b"Hello, Michael!");
             server.summary().expect(&[("received", 33), ("greeted", 33), ("bad-source", 0)]);
         }
     });
@@ -72,8 +73,7 @@ fn a_client_with_the_port_of_the_server_is_not_taken_for_the_server_itself() {
     let Some(clients) = Namespace::create("") else {
         return;
     };
-    // With ip_nonlocal_bind every address can be bound, and so none of them shows by that whose it
-    // is.
+    // With ip_nonlocal_bind every address can be bound, so that binding does not show which are local.
     let setup = format!(
         "echo 1 > /proc/sys/net/ipv4/ip_nonlocal_bind
          ip link add hello0 type veth peer name hello1 netns {}
@@ -93,9 +93,9 @@ fn a_client_with_the_port_of_the_server_is_not_taken_for_the_server_itself() {
         let port = server.port();
         clients.run(|| {
             let own = SocketAddr::from(([10, 77, 0, 2], port));
-            let mut peer = Datagrams::from_address(own, &format!("udp://10.77.0.1:{port}"));
-            peer.send(b"Michael");
-            peer.expect(b"Hello, Michael!");
+            let mut client = DatagramClient::from_address(own, &format!("udp://10.77.0.1:{port}"));
+            client.send(b"Michael");
+            client.expect(b"Hello, Michael!");
         });
         let forged = network.run(|| {
             let own = format!("udp://10.77.0.1:{port}");
@@ -117,8 +117,8 @@ fn a_datagram_that_claims_to_come_from_another_address_of_the_server_is_dropped(
     if !forge(b"Michael", &other, &own) {
         return skipped("no right to a raw socket");
     }
-    let mut peer = Datagrams::to(&own);
-    peer.send(b"Tracy");
-    peer.expect(b"Hello, Tracy!");
+    let mut client = DatagramClient::to(&own);
+    client.send(b"Tracy");
+    client.expect(b"Hello, Tracy!");
     server.summary().expect(&[("received", 2), ("greeted", 1), ("bad-source", 1)]);
 }

@@ -1,75 +1,75 @@
 //! The framings `length` and `raw` of the server, in literal bytes.
 
-use crate::harness::{Datagrams, Peer, Server};
+use crate::harness::{DatagramClient, RawClient, Server};
 
 const LENGTH: &str = "tcp://127.0.0.1:0 --framing length";
 const RAW: &str = "tcp://127.0.0.1:0 --framing raw";
 
-fn length_session(server: &Server) -> Peer {
-    let mut peer = server.connect();
-    peer.expect(b"\0\0\0\x08Welcome!");
-    peer
+fn length_session(server: &Server) -> RawClient {
+    let mut client = server.connect();
+    client.expect(b"\0\0\0\x08Welcome!");
+    client
 }
 
 #[test]
 fn a_length_of_four_bytes_stands_before_each_message_and_each_reply() {
     let server = Server::start(LENGTH);
-    let mut peer = length_session(&server);
-    peer.send(b"\0\0\0\x07Michael");
-    peer.expect(b"\0\0\0\x0fHello, Michael!");
-    peer.send(b"\0\0\0\x05Tracy\0\0\0\0\0\0\0\x05Sarah\0\0\0\x04exit\0\0\0\x01x");
-    peer.expect_last(b"\0\0\0\x0dHello, Tracy!\0\0\0\x08Hello, !\0\0\0\x0dHello, Sarah!");
+    let mut client = length_session(&server);
+    client.send(b"\0\0\0\x07Michael");
+    client.expect(b"\0\0\0\x0fHello, Michael!");
+    client.send(b"\0\0\0\x05Tracy\0\0\0\0\0\0\0\x05Sarah\0\0\0\x04exit\0\0\0\x01x");
+    client.expect_last(b"\0\0\0\x0dHello, Tracy!\0\0\0\x08Hello, !\0\0\0\x0dHello, Sarah!");
 }
 
 #[test]
 fn a_frame_that_comes_byte_by_byte_is_one_message() {
     let server = Server::start(LENGTH);
-    let mut peer = length_session(&server);
+    let mut client = length_session(&server);
     for byte in b"\0\0\0\x07Michael\0\0\0\x04exit" {
-        peer.send(&[*byte]);
+        client.send(&[*byte]);
     }
-    peer.expect_last(b"\0\0\0\x0fHello, Michael!");
+    client.expect_last(b"\0\0\0\x0fHello, Michael!");
 }
 
 #[test]
 fn a_frame_may_hold_any_byte() {
     let server = Server::start(LENGTH);
-    let mut peer = length_session(&server);
+    let mut client = length_session(&server);
     let bytes: Vec<u8> = (0..=255).collect();
-    peer.send(&[b"\0\0\x01\0", &*bytes].concat());
-    peer.expect(&[b"\0\0\x01\x08Hello, ", &*bytes, b"!"].concat());
-    peer.send(b"\0\0\0\x05exit\n");
-    peer.expect(b"\0\0\0\x0dHello, exit\n!");
+    client.send(&[b"\0\0\x01\0", &*bytes].concat());
+    client.expect(&[b"\0\0\x01\x08Hello, ", &*bytes, b"!"].concat());
+    client.send(b"\0\0\0\x05exit\n");
+    client.expect(b"\0\0\0\x0dHello, exit\n!");
 }
 
 #[test]
-fn a_frame_at_the_limit_is_answered_and_one_over_it_is_refused_from_its_header() {
+fn a_frame_at_the_limit_is_answered_and_one_over_it_is_rejected_by_its_header() {
     let server = Server::start(LENGTH);
-    let mut peer = length_session(&server);
-    peer.send(&[&b"\0\0\x04\0"[..], &[b'x'; 1024]].concat());
-    peer.expect(&[&b"\0\0\x04\x08Hello, "[..], &[b'x'; 1024], b"!"].concat());
-    peer.send(b"\0\0\x04\x01");
-    peer.expect_last(b"\0\0\0\x25Error: message longer than 1024 bytes");
+    let mut client = length_session(&server);
+    client.send(&[&b"\0\0\x04\0"[..], &[b'x'; 1024]].concat());
+    client.expect(&[&b"\0\0\x04\x08Hello, "[..], &[b'x'; 1024], b"!"].concat());
+    client.send(b"\0\0\x04\x01");
+    client.expect_last(b"\0\0\0\x25Error: message longer than 1024 bytes");
 
-    let mut peer = length_session(&server);
-    peer.send(b"\xff\xff\xff\xff");
-    peer.expect_last(b"\0\0\0\x25Error: message longer than 1024 bytes");
+    let mut client = length_session(&server);
+    client.send(b"\xff\xff\xff\xff");
+    client.expect_last(b"\0\0\0\x25Error: message longer than 1024 bytes");
 }
 
 #[test]
-fn a_part_of_a_frame_before_the_end_is_no_message() {
+fn a_partial_frame_before_the_end_is_not_a_message() {
     let server = Server::start(LENGTH);
     for part in [&b"\0\0"[..], b"\0\0\0\x07", b"\0\0\0\x07Mich"] {
-        let mut peer = length_session(&server);
-        peer.send(b"\0\0\0\x05Tracy");
-        peer.send(part);
-        peer.half_close();
-        peer.expect_last(b"\0\0\0\x0dHello, Tracy!");
+        let mut client = length_session(&server);
+        client.send(b"\0\0\0\x05Tracy");
+        client.send(part);
+        client.half_close();
+        client.expect_last(b"\0\0\0\x0dHello, Tracy!");
     }
 }
 
 #[test]
-fn a_full_server_says_so_in_its_framing() {
+fn a_full_server_rejects_in_its_framing() {
     let server = Server::start(&format!("{LENGTH} --max-sessions 1"));
     let _first = length_session(&server);
     server.connect().expect_last(b"\0\0\0\x15Error: server is full");
@@ -78,42 +78,42 @@ fn a_full_server_says_so_in_its_framing() {
 #[test]
 fn raw_messages_and_replies_have_no_terminator() {
     let server = Server::start(RAW);
-    let mut peer = server.connect();
-    peer.expect(b"Welcome!");
+    let mut client = server.connect();
+    client.expect(b"Welcome!");
     for (message, reply) in [
         (&b"Michael"[..], &b"Hello, Michael!"[..]),
         (b"Tracy\n", b"Hello, Tracy\n!"),
         (b"\0\xff", b"Hello, \0\xff!"),
     ] {
-        peer.send(message);
-        peer.expect(reply);
+        client.send(message);
+        client.expect(reply);
     }
-    peer.send(b"exit");
-    peer.expect_last(b"");
+    client.send(b"exit");
+    client.expect_last(b"");
 }
 
 #[test]
 fn a_raw_read_takes_no_more_than_the_limit() {
     let server = Server::start(RAW);
-    let mut peer = server.connect();
-    peer.expect(b"Welcome!");
-    peer.send(&[b'x'; 1025]);
-    peer.expect(&[&b"Hello, "[..], &[b'x'; 1024], b"!Hello, x!"].concat());
+    let mut client = server.connect();
+    client.expect(b"Welcome!");
+    client.send(&[b'x'; 1025]);
+    client.expect(&[&b"Hello, "[..], &[b'x'; 1024], b"!Hello, x!"].concat());
 }
 
 #[test]
 fn a_raw_session_ends_when_there_is_no_more_data() {
     let server = Server::start(RAW);
-    let mut peer = server.connect();
-    peer.send(b"Michael");
-    peer.half_close();
-    peer.expect_last(b"Welcome!Hello, Michael!");
+    let mut client = server.connect();
+    client.send(b"Michael");
+    client.half_close();
+    client.expect_last(b"Welcome!Hello, Michael!");
 }
 
 #[test]
-fn framing_is_for_streams_and_datagrams_have_their_own_ends() {
+fn datagrams_ignore_the_framing() {
     let server = Server::start("127.0.0.1:0 --framing length");
-    let mut peer = Datagrams::to(server.endpoint("udp"));
-    peer.send(b"Michael");
-    peer.expect(b"Hello, Michael!");
+    let mut client = DatagramClient::to(server.endpoint("udp"));
+    client.send(b"Michael");
+    client.expect(b"Hello, Michael!");
 }

@@ -1,29 +1,29 @@
-//! Many sessions at once, each told apart, and no more than the server takes.
+//! Many sessions at once, and no more of them than the limits allow.
 
 use std::time::Instant;
 
-use crate::harness::{DEADLINE, Peer, Server};
+use crate::harness::{DEADLINE, RawClient, Server};
 
 #[test]
-fn two_hundred_sessions_at_once_are_told_apart() {
+fn two_hundred_concurrent_sessions_are_kept_apart() {
     let server = Server::start("tcp://127.0.0.1:0");
-    let mut peers: Vec<Peer> = (0..200).map(|_| server.connect()).collect();
-    for peer in &mut peers {
-        peer.expect(b"Welcome!\n");
+    let mut clients: Vec<RawClient> = (0..200).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        client.expect(b"Welcome!\n");
     }
     for round in 0..3 {
-        for (number, peer) in peers.iter_mut().enumerate() {
-            peer.send(format!("{number} of round {round}\n").as_bytes());
+        for (number, client) in clients.iter_mut().enumerate() {
+            client.send(format!("{number} of round {round}\n").as_bytes());
         }
-        for (number, peer) in peers.iter_mut().enumerate().rev() {
-            peer.expect(format!("Hello, {number} of round {round}!\n").as_bytes());
+        for (number, client) in clients.iter_mut().enumerate().rev() {
+            client.expect(format!("Hello, {number} of round {round}!\n").as_bytes());
         }
     }
-    for peer in &mut peers {
-        peer.send(b"exit\n");
+    for client in &mut clients {
+        client.send(b"exit\n");
     }
-    for peer in peers {
-        peer.expect_last(b"");
+    for client in clients {
+        client.expect_last(b"");
     }
     server.summary().expect(&[("opened", 200), ("exit", 200), ("messages", 600)]);
 }
@@ -31,14 +31,14 @@ fn two_hundred_sessions_at_once_are_told_apart() {
 #[test]
 fn one_worker_serves_many_sessions_of_which_most_are_idle() {
     let server = Server::start("tcp://127.0.0.1:0 --workers 1");
-    let _idle: Vec<Peer> = (0..50).map(|_| server.session()).collect();
-    let mut peer = server.session();
-    peer.send(b"Michael\n");
-    peer.expect(b"Hello, Michael!\n");
+    let _idle: Vec<RawClient> = (0..50).map(|_| server.session()).collect();
+    let mut client = server.session();
+    client.send(b"Michael\n");
+    client.expect(b"Hello, Michael!\n");
 }
 
 #[test]
-fn one_client_too_many_is_told_that_the_server_is_full() {
+fn a_client_over_the_limit_is_rejected_with_the_reason() {
     let server = Server::start("tcp://127.0.0.1:0 --max-sessions 1");
     let mut first = server.session();
 
@@ -52,7 +52,7 @@ fn one_client_too_many_is_told_that_the_server_is_full() {
 }
 
 #[test]
-fn one_client_too_many_that_has_sent_something_still_reads_a_clean_end() {
+fn a_rejected_client_that_has_sent_something_still_reads_a_clean_end() {
     let server = Server::start("tcp://127.0.0.1:0 --max-sessions 1");
     let _first = server.session();
     for _ in 0..20 {
@@ -63,19 +63,19 @@ fn one_client_too_many_that_has_sent_something_still_reads_a_clean_end() {
 }
 
 #[test]
-fn when_one_leaves_a_full_server_the_next_is_let_in() {
+fn when_a_session_ends_on_a_full_server_the_next_client_is_accepted() {
     let server = Server::start("tcp://127.0.0.1:0 --max-sessions 1");
     let mut first = server.session();
     server.connect().expect_last(b"Error: server is full\n");
     first.send(b"exit\n");
     first.expect_last(b"");
 
-    // The place is free once the server has closed, which may be after the client has seen it.
+    // The session counts until the server has closed it, which may be after the client sees the end.
     let deadline = Instant::now() + DEADLINE;
     let mut next = loop {
-        let mut peer = server.connect();
-        match peer.read_within(DEADLINE, 9).as_deref() {
-            Some(b"Welcome!\n") => break peer,
+        let mut client = server.connect();
+        match client.read_within(DEADLINE, 9).as_deref() {
+            Some(b"Welcome!\n") => break client,
             Some(b"Error: se") if Instant::now() < deadline => {}
             other => panic!("{other:?}"),
         }
@@ -85,7 +85,7 @@ fn when_one_leaves_a_full_server_the_next_is_let_in() {
 }
 
 #[test]
-fn one_address_has_no_more_sessions_than_its_share() {
+fn one_address_has_no_more_sessions_than_its_limit() {
     let server = Server::start("tcp://127.0.0.1:0 --max-sessions-per-address 2");
     let two = [server.session(), server.session()];
     server.connect().expect_last(b"Error: too many sessions from your address\n");

@@ -11,74 +11,74 @@ fn greeting(message: &[u8]) -> Vec<u8> {
 #[test]
 fn a_message_of_1024_bytes_is_answered() {
     let server = Server::start(TCP);
-    let mut peer = server.session();
+    let mut client = server.session();
     let message = [b'x'; 1024];
     for end in ["\n", "\r\n"] {
-        peer.send(&[&message, end.as_bytes()].concat());
-        peer.expect(&greeting(&message));
+        client.send(&[&message, end.as_bytes()].concat());
+        client.expect(&greeting(&message));
     }
-    peer.send(&message);
-    peer.half_close();
-    peer.expect_last(&greeting(&message));
+    client.send(&message);
+    client.half_close();
+    client.expect_last(&greeting(&message));
 }
 
 #[test]
 fn a_message_of_1025_bytes_ends_the_session_with_the_reason() {
     let server = Server::start(TCP);
     for end in ["\n", "\r\n", "x"] {
-        let mut peer = server.session();
-        peer.send(&[&[b'x'; 1025], end.as_bytes()].concat());
-        peer.expect_last(b"Error: message longer than 1024 bytes\n");
+        let mut client = server.session();
+        client.send(&[&[b'x'; 1025], end.as_bytes()].concat());
+        client.expect_last(b"Error: message longer than 1024 bytes\n");
     }
 }
 
 #[test]
-fn a_message_over_the_limit_is_refused_before_its_end_has_come() {
+fn a_message_over_the_limit_is_rejected_before_its_end_arrives() {
     let server = Server::start(TCP);
-    let mut peer = server.session();
+    let mut client = server.session();
     for _ in 0..1025 {
-        peer.send(b"x");
+        client.send(b"x");
     }
-    peer.expect_last(b"Error: message longer than 1024 bytes\n");
+    client.expect_last(b"Error: message longer than 1024 bytes\n");
 }
 
 #[test]
-fn replies_owed_come_before_the_reason() {
+fn pending_replies_come_before_the_reason() {
     let server = Server::start(TCP);
-    let mut peer = server.session();
-    peer.send(&[&b"Michael\n"[..], &[b'x'; 1025], b"\nTracy\n"].concat());
-    peer.expect_last(b"Hello, Michael!\nError: message longer than 1024 bytes\n");
+    let mut client = server.session();
+    client.send(&[&b"Michael\n"[..], &[b'x'; 1025], b"\nTracy\n"].concat());
+    client.expect_last(b"Hello, Michael!\nError: message longer than 1024 bytes\n");
 }
 
 #[test]
 fn the_reason_is_read_even_by_a_client_that_goes_on_sending() {
     let server = Server::start(TCP);
-    let mut peer = server.session();
-    peer.send(&[b'x'; 1025]);
+    let mut client = server.session();
+    client.send(&[b'x'; 1025]);
     for _ in 0..100 {
-        peer.send(&[b'y'; 10_000]);
+        client.send(&[b'y'; 10_000]);
     }
-    peer.half_close();
-    peer.expect_last(b"Error: message longer than 1024 bytes\n");
+    client.half_close();
+    client.expect_last(b"Error: message longer than 1024 bytes\n");
 }
 
 #[test]
 fn max_message_moves_the_limit() {
     let server = Server::start("tcp://127.0.0.1:0 --max-message 7");
-    let mut peer = server.session();
-    peer.send(b"Michael\n");
-    peer.expect(b"Hello, Michael!\n");
-    peer.send(b"Michaela\n");
-    peer.expect_last(b"Error: message longer than 7 bytes\n");
+    let mut client = server.session();
+    client.send(b"Michael\n");
+    client.expect(b"Hello, Michael!\n");
+    client.send(b"Michaela\n");
+    client.expect_last(b"Error: message longer than 7 bytes\n");
 }
 
 #[test]
 fn the_largest_limit_is_65499_bytes_and_holds_on_streams_too() {
     let server = Server::start("tcp://127.0.0.1:0 --max-message 65499");
-    let mut peer = server.session();
+    let mut client = server.session();
     let message = vec![b'x'; 65_499];
-    peer.send(&[&*message, b"\n"].concat());
-    peer.expect(&greeting(&message));
-    peer.send(&[&*message, b"x\n"].concat());
-    peer.expect_last(b"Error: message longer than 65499 bytes\n");
+    client.send(&[&*message, b"\n"].concat());
+    client.expect(&greeting(&message));
+    client.send(&[&*message, b"x\n"].concat());
+    client.expect_last(b"Error: message longer than 65499 bytes\n");
 }

@@ -1,21 +1,21 @@
-//! Where a server listens, and that it says so.
+//! The endpoints that a server listens on, and its line for each.
 
 use std::net::TcpListener;
 
-use crate::harness::{Datagrams, Peer, Server, has_ipv6};
+use crate::harness::{DatagramClient, RawClient, Server, has_ipv6};
 
 /// Serves one TCP session and one datagram at each of these endpoints.
 #[track_caller]
 fn try_each(endpoints: &[&str]) {
     for endpoint in endpoints {
         if endpoint.starts_with("udp") {
-            let mut peer = Datagrams::to(endpoint);
-            peer.send(b"Michael");
-            peer.expect(b"Hello, Michael!");
+            let mut client = DatagramClient::to(endpoint);
+            client.send(b"Michael");
+            client.expect(b"Hello, Michael!");
         } else {
-            let mut peer = Peer::connect(endpoint);
-            peer.send(b"Michael\nexit\n");
-            peer.expect_last(b"Welcome!\nHello, Michael!\n");
+            let mut client = RawClient::connect(endpoint);
+            client.send(b"Michael\nexit\n");
+            client.expect_last(b"Welcome!\nHello, Michael!\n");
         }
     }
 }
@@ -29,7 +29,7 @@ fn a_bare_address_is_tcp_and_udp_on_the_same_free_port() {
     assert_eq!(server.endpoints(), [&*tcp, &*udp]);
     try_each(&[&tcp, &udp]);
     let finished = server.stop();
-    assert_eq!(finished.said(), format!("listening on {tcp}\nlistening on {udp}\n"));
+    assert_eq!(finished.stdout_text(), format!("listening on {tcp}\nlistening on {udp}\n"));
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn endpoints_are_listed_in_the_order_of_the_command_line() {
 }
 
 #[test]
-fn a_name_is_resolved_and_its_address_is_told() {
+fn a_name_is_resolved_and_its_address_is_printed() {
     let server = Server::start("tcp://localhost:0");
     let endpoint = server.endpoint("tcp");
     let known = ["tcp://127.0.0.1:", "tcp://[::1]:"];
@@ -51,7 +51,7 @@ fn a_name_is_resolved_and_its_address_is_told() {
 }
 
 #[test]
-fn ipv6_is_served_and_told_in_brackets() {
+fn ipv6_is_served_and_printed_in_brackets() {
     if !has_ipv6() {
         return;
     }
@@ -88,9 +88,9 @@ fn a_port_is_free_again_as_soon_as_its_server_has_stopped() {
     let server = Server::start("tcp://127.0.0.1:0");
     let endpoint = server.endpoint("tcp").to_owned();
     // The side that closes first keeps the port in TIME-WAIT: here the server.
-    let mut peer = server.session();
-    peer.send(b"exit\n");
-    peer.expect_last(b"");
+    let mut client = server.session();
+    client.send(b"exit\n");
+    client.expect_last(b"");
     server.stop();
     try_each(&[Server::start(&endpoint).endpoint("tcp")]);
 }

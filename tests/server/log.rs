@@ -1,4 +1,4 @@
-//! What the log says, and how much of it.
+//! The lines of the log, at each level.
 
 use crate::harness::Server;
 
@@ -10,10 +10,10 @@ fn each_session_is_logged_with_its_four_elements_when_it_opens_and_when_it_ends(
     let endpoint = server.endpoint("tcp").to_owned();
     let mut locals = Vec::new();
     for _ in 0..3 {
-        let mut peer = server.session();
-        locals.push(peer.local());
-        peer.send(b"Michael\nTracy\nexit\n");
-        peer.expect_last(b"Hello, Michael!\nHello, Tracy!\n");
+        let mut client = server.session();
+        locals.push(client.local());
+        client.send(b"Michael\nTracy\nexit\n");
+        client.expect_last(b"Hello, Michael!\nHello, Tracy!\n");
     }
     let log = server.stop().stderr;
     for (index, local) in locals.iter().enumerate() {
@@ -32,9 +32,9 @@ fn each_session_is_logged_with_its_four_elements_when_it_opens_and_when_it_ends(
 #[test]
 fn without_v_sessions_are_not_logged_but_the_start_and_the_stop_are() {
     let server = Server::start(TCP);
-    let mut peer = server.session();
-    peer.send(b"exit\n");
-    peer.expect_last(b"");
+    let mut client = server.session();
+    client.send(b"exit\n");
+    client.expect_last(b"");
     let log = server.stop().stderr;
     assert!(!log.contains("session 1"), "{log}");
     for words in ["serving with", "SIGTERM: shutting down", "stopped: "] {
@@ -43,11 +43,11 @@ fn without_v_sessions_are_not_logged_but_the_start_and_the_stop_are() {
 }
 
 #[test]
-fn q_silences_all_that_is_no_warning() {
+fn q_silences_everything_but_warnings() {
     let server = Server::start("127.0.0.1:0 -q");
-    let mut peer = server.session();
-    peer.send(b"exit\n");
-    peer.expect_last(b"");
+    let mut client = server.session();
+    client.send(b"exit\n");
+    client.expect_last(b"");
     assert_eq!(server.stop().stderr, "");
 }
 
@@ -67,9 +67,9 @@ fn a_rejected_client_is_logged_with_the_reason() {
 #[test]
 fn bytes_from_outside_are_escaped() {
     let server = Server::start("tcp://127.0.0.1:0 -vv");
-    let mut peer = server.session();
-    peer.send(b"\x1b[31m\0\xff\nforged line\nexit\n");
-    peer.expect_last(b"Hello, \x1b[31m\0\xff!\nHello, forged line!\n");
+    let mut client = server.session();
+    client.send(b"\x1b[31m\0\xff\nforged line\nexit\n");
+    client.expect_last(b"Hello, \x1b[31m\0\xff!\nHello, forged line!\n");
     let log = server.stop().stderr;
     assert!(log.contains(r"\x1b[31m\x00\xff\nforged line\n"), "{log}");
     assert!(!log.contains('\x1b') && !log.contains('\0'), "{log:?}");

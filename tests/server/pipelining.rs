@@ -13,9 +13,9 @@ const TCP: &str = "tcp://127.0.0.1:0";
 #[test]
 fn messages_in_one_write_are_answered_in_order_and_together() {
     let server = Server::start(TCP);
-    let mut peer = server.session();
-    peer.send(b"Michael\nTracy\nSarah\n");
-    let replies = peer.read_within(Duration::from_secs(20), 1024).expect("replies");
+    let mut client = server.session();
+    client.send(b"Michael\nTracy\nSarah\n");
+    let replies = client.read_within(Duration::from_secs(20), 1024).expect("replies");
     assert_eq!(
         replies.escape_ascii().to_string(),
         r"Hello, Michael!\nHello, Tracy!\nHello, Sarah!\n"
@@ -25,40 +25,40 @@ fn messages_in_one_write_are_answered_in_order_and_together() {
 #[test]
 fn a_message_that_comes_byte_by_byte_is_one_message() {
     let server = Server::start(TCP);
-    let mut peer = server.session();
+    let mut client = server.session();
     for byte in b"Michael\r\nTracy\nexit\n" {
-        peer.send(&[*byte]);
+        client.send(&[*byte]);
     }
-    peer.expect_last(b"Hello, Michael!\nHello, Tracy!\n");
+    client.expect_last(b"Hello, Michael!\nHello, Tracy!\n");
 }
 
 #[test]
 fn ten_thousand_messages_in_flight_are_all_answered_in_order() {
     let server = Server::start(TCP);
-    let mut peer = server.session();
-    let said: String = (0..10_000).map(|number| format!("{number}\n")).collect();
+    let mut client = server.session();
+    let input: String = (0..10_000).map(|number| format!("{number}\n")).collect();
     let expected: String = (0..10_000).map(|number| format!("Hello, {number}!\n")).collect();
-    peer.send(format!("{said}exit\n").as_bytes());
-    peer.expect_last(expected.as_bytes());
+    client.send(format!("{input}exit\n").as_bytes());
+    client.expect_last(expected.as_bytes());
 }
 
 #[test]
 fn a_client_that_does_not_read_is_not_read_from_and_loses_nothing() {
     let server = Server::start(TCP);
-    let mut peer = server.session();
+    let mut client = server.session();
     let line = [&[b'x'; 1000][..], b"\n"].concat();
-    let said = line.repeat(32 * 1024);
-    let sent = peer.send_until_stuck(&said, Duration::from_millis(500));
-    assert!(sent < said.len(), "the server took all {sent} bytes without being read");
+    let input = line.repeat(32 * 1024);
+    let sent = client.send_until_stuck(&input, Duration::from_millis(500));
+    assert!(sent < input.len(), "the server took all {sent} bytes without being read");
 
-    peer.half_close();
+    client.half_close();
     let (whole, part) = (sent / line.len(), sent % line.len());
     let greeting = [b"Hello, ", &line[..1000], b"!\n"].concat();
     let mut expected = greeting.repeat(whole);
     if part > 0 {
         expected.extend([b"Hello, ", &line[..part], b"!\n"].concat());
     }
-    assert!(peer.read_to_end() == expected, "{whole} whole messages and {part} bytes more");
+    assert!(client.read_to_end() == expected, "{whole} whole messages and {part} bytes more");
 }
 
 #[test]
@@ -73,20 +73,20 @@ fn any_split_of_an_input_over_several_writes_gives_the_same_answers() {
         (vec((message, prop_oneof![Just("\n"), Just("\r\n")]), 0..12), vec(1..40usize, 1..20));
     let config = Config { cases: 48, failure_persistence: None, ..Config::default() };
     let outcome = TestRunner::new(config).run(&input, |(lines, sizes)| {
-        let said: String = lines.iter().map(|(message, end)| format!("{message}{end}")).collect();
+        let text: String = lines.iter().map(|(message, end)| format!("{message}{end}")).collect();
         let greet = |(message, _): &(String, _)| format!("Hello, {message}!\n");
         let expected: String = lines.iter().map(greet).collect();
 
-        let mut peer = server.session();
-        let mut rest = said.as_bytes();
+        let mut client = server.session();
+        let mut rest = text.as_bytes();
         for size in sizes {
             let (chunk, after) = rest.split_at(size.min(rest.len()));
-            peer.send(chunk);
+            client.send(chunk);
             rest = after;
         }
-        peer.send(rest);
-        peer.send(b"exit\n");
-        peer.expect_last(expected.as_bytes());
+        client.send(rest);
+        client.send(b"exit\n");
+        client.expect_last(expected.as_bytes());
         Ok(())
     });
     outcome.unwrap_or_else(|failure| panic!("{failure}"));

@@ -1,10 +1,10 @@
-//! The file of a Unix socket: whose it is, who may replace it, and that it goes away.
+//! The file of a Unix socket: who may replace it, and when it is removed.
 
 use std::fs;
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::Path;
 
-use crate::harness::{Datagrams, Server};
+use crate::harness::{DatagramClient, Server};
 
 fn endpoint(scheme: &str, path: &Path) -> String {
     format!("{scheme}://{}", path.display())
@@ -36,9 +36,9 @@ fn one_that_a_dead_server_has_left_is_replaced() {
     drop(UnixDatagram::bind(&datagram).expect("a socket"));
     let server = Server::start(&endpoint("unixgram", &datagram));
     let own = folder.path().join("own");
-    let mut peer = Datagrams::from_file(&own, server.endpoint("unixgram"));
-    peer.send(b"Michael");
-    peer.expect(b"Hello, Michael!");
+    let mut client = DatagramClient::from_file(&own, server.endpoint("unixgram"));
+    client.send(b"Michael");
+    client.expect(b"Hello, Michael!");
 }
 
 #[test]
@@ -58,11 +58,11 @@ fn one_that_a_live_server_holds_is_refused_and_stays() {
     for scheme in ["unix", "unixgram"] {
         let endpoint = endpoint(scheme, &path);
         Server::run([&*endpoint])
-            .expect_complaint(1, &[&endpoint, "another server is listening on this path"]);
+            .expect_error_line(1, &[&endpoint, "another server is listening on this path"]);
     }
-    let mut peer = first.session();
-    peer.send(b"Michael\n");
-    peer.expect(b"Hello, Michael!\n");
+    let mut client = first.session();
+    client.send(b"Michael\n");
+    client.expect(b"Hello, Michael!\n");
 }
 
 #[test]
@@ -73,12 +73,12 @@ fn one_that_a_live_datagram_server_holds_is_refused_and_stays() {
     for scheme in ["unix", "unixgram"] {
         let endpoint = endpoint(scheme, &path);
         Server::run([&*endpoint])
-            .expect_complaint(1, &[&endpoint, "another server is listening on this path"]);
+            .expect_error_line(1, &[&endpoint, "another server is listening on this path"]);
     }
     let own = folder.path().join("own");
-    let mut peer = Datagrams::from_file(&own, first.endpoint("unixgram"));
-    peer.send(b"Michael");
-    peer.expect(b"Hello, Michael!");
+    let mut client = DatagramClient::from_file(&own, first.endpoint("unixgram"));
+    client.send(b"Michael");
+    client.expect(b"Hello, Michael!");
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn an_ordinary_file_is_never_touched() {
     fs::write(&path, "data").expect("a file");
     for scheme in ["unix", "unixgram"] {
         let endpoint = endpoint(scheme, &path);
-        Server::run([&*endpoint]).expect_complaint(1, &[&endpoint, "not a socket"]);
+        Server::run([&*endpoint]).expect_error_line(1, &[&endpoint, "not a socket"]);
     }
     assert_eq!(fs::read(&path).expect("the file"), b"data");
 }
@@ -99,16 +99,16 @@ fn a_start_that_fails_leaves_no_file_behind() {
     let (good, bad) = (folder.path().join("good"), folder.path().join("none/bad"));
     let endpoints = [endpoint("unix", &good), endpoint("unix", &bad)];
     let finished = Server::run(endpoints.each_ref().map(String::as_str));
-    finished.expect_complaint(1, &[&endpoints[1]]);
+    finished.expect_error_line(1, &[&endpoints[1]]);
     assert!(!good.exists());
 }
 
 #[test]
-fn a_path_that_does_not_fit_is_a_usage_error_that_gives_the_limit() {
+fn a_path_that_is_too_long_is_a_usage_error_that_gives_the_limit() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("x".repeat(108));
     for scheme in ["unix", "unixgram"] {
         let endpoint = endpoint(scheme, &path);
-        Server::run([&*endpoint]).expect_complaint(2, &[&endpoint, "at most 107"]);
+        Server::run([&*endpoint]).expect_error_line(2, &[&endpoint, "at most 107"]);
     }
 }

@@ -13,109 +13,109 @@ fn the_server_speaks_first() {
 #[test]
 fn a_message_is_answered_by_its_greeting() {
     let server = Server::start(TCP);
-    let mut peer = server.session();
-    peer.send(b"Michael\n");
-    peer.expect(b"Hello, Michael!\n");
+    let mut client = server.session();
+    client.send(b"Michael\n");
+    client.expect(b"Hello, Michael!\n");
 }
 
 #[test]
 fn many_messages_are_answered_one_after_the_other() {
     let server = Server::start(TCP);
-    let mut peer = server.session();
+    let mut client = server.session();
     for name in ["Michael", "Tracy", "Sarah"] {
-        peer.send(format!("{name}\n").as_bytes());
-        peer.expect(format!("Hello, {name}!\n").as_bytes());
+        client.send(format!("{name}\n").as_bytes());
+        client.expect(format!("Hello, {name}!\n").as_bytes());
     }
-    peer.send(b"exit\n");
-    peer.expect_last(b"");
+    client.send(b"exit\n");
+    client.expect_last(b"");
 }
 
 #[test]
 fn one_cr_before_lf_is_dropped_and_every_other_cr_is_data() {
     let server = Server::start(TCP);
-    let mut peer = server.session();
-    peer.send(b"Michael\r\n");
-    peer.expect(b"Hello, Michael!\n");
-    peer.send(b"a\rb\n\rc\r\r\n\r\n");
-    peer.expect(b"Hello, a\rb!\nHello, \rc\r!\nHello, !\n");
+    let mut client = server.session();
+    client.send(b"Michael\r\n");
+    client.expect(b"Hello, Michael!\n");
+    client.send(b"a\rb\n\rc\r\r\n\r\n");
+    client.expect(b"Hello, a\rb!\nHello, \rc\r!\nHello, !\n");
 }
 
 #[test]
 fn an_empty_line_is_an_empty_message() {
     let server = Server::start(TCP);
-    let mut peer = server.session();
-    peer.send(b"\n\n");
-    peer.expect(b"Hello, !\nHello, !\n");
+    let mut client = server.session();
+    client.send(b"\n\n");
+    client.expect(b"Hello, !\nHello, !\n");
 }
 
 #[test]
 fn any_byte_but_lf_comes_back_as_it_was_sent() {
     let server = Server::start(TCP);
-    let mut peer = server.session();
+    let mut client = server.session();
     let bytes: Vec<u8> = (0..=255).filter(|byte| *byte != b'\n').collect();
-    peer.send(&[&bytes, &b"\n"[..]].concat());
-    peer.expect(&[b"Hello, ", &*bytes, b"!\n"].concat());
+    client.send(&[&bytes, &b"\n"[..]].concat());
+    client.expect(&[b"Hello, ", &*bytes, b"!\n"].concat());
 }
 
 #[test]
 fn a_last_line_without_lf_is_answered_after_a_half_close() {
     let server = Server::start(TCP);
-    let mut peer = server.session();
-    peer.send(b"Michael\nTracy");
-    peer.half_close();
-    peer.expect_last(b"Hello, Michael!\nHello, Tracy!\n");
+    let mut client = server.session();
+    client.send(b"Michael\nTracy");
+    client.half_close();
+    client.expect_last(b"Hello, Michael!\nHello, Tracy!\n");
 }
 
 #[test]
 fn a_last_cr_without_lf_is_data() {
     let server = Server::start(TCP);
-    let mut peer = server.session();
-    peer.send(b"Michael\r");
-    peer.half_close();
-    peer.expect_last(b"Hello, Michael\r!\n");
+    let mut client = server.session();
+    client.send(b"Michael\r");
+    client.half_close();
+    client.expect_last(b"Hello, Michael\r!\n");
 }
 
 #[test]
-fn a_client_that_leaves_without_a_word_sees_a_clean_end() {
+fn a_client_that_closes_without_a_message_sees_a_clean_end() {
     let server = Server::start(TCP);
-    let mut peer = server.session();
-    peer.half_close();
-    peer.expect_last(b"");
+    let mut client = server.session();
+    client.half_close();
+    client.expect_last(b"");
 }
 
 #[test]
-fn replies_owed_are_delivered_before_exit_closes_the_session() {
+fn pending_replies_are_delivered_before_exit_closes_the_session() {
     let server = Server::start(TCP);
-    let mut peer = server.session();
-    peer.send(b"Michael\nTracy\nexit\n");
-    peer.expect_last(b"Hello, Michael!\nHello, Tracy!\n");
+    let mut client = server.session();
+    client.send(b"Michael\nTracy\nexit\n");
+    client.expect_last(b"Hello, Michael!\nHello, Tracy!\n");
 }
 
 #[test]
 fn what_comes_after_exit_is_not_answered() {
     let server = Server::start(TCP);
-    let mut peer = server.session();
-    peer.send(b"Michael\nexit\nTracy\n");
-    peer.expect_last(b"Hello, Michael!\n");
+    let mut client = server.session();
+    client.send(b"Michael\nexit\nTracy\n");
+    client.expect_last(b"Hello, Michael!\n");
 }
 
 #[test]
 fn exit_with_cr_or_without_lf_ends_the_session_too() {
     let server = Server::start(TCP);
-    let mut peer = server.session();
-    peer.send(b"exit\r\n");
-    peer.expect_last(b"");
+    let mut client = server.session();
+    client.send(b"exit\r\n");
+    client.expect_last(b"");
 
-    let mut peer = server.session();
-    peer.send(b"exit");
-    peer.half_close();
-    peer.expect_last(b"");
+    let mut client = server.session();
+    client.send(b"exit");
+    client.half_close();
+    client.expect_last(b"");
 }
 
 #[test]
 fn only_a_message_that_is_exactly_exit_ends_the_session() {
     let server = Server::start(TCP);
-    let mut peer = server.session();
-    peer.send(b"Exit\nexit \n exit\nexit!\nexit\0\n");
-    peer.expect(b"Hello, Exit!\nHello, exit !\nHello,  exit!\nHello, exit!!\nHello, exit\0!\n");
+    let mut client = server.session();
+    client.send(b"Exit\nexit \n exit\nexit!\nexit\0\n");
+    client.expect(b"Hello, Exit!\nHello, exit !\nHello,  exit!\nHello, exit!!\nHello, exit\0!\n");
 }

@@ -2,19 +2,19 @@
 
 use std::fs;
 
-use crate::harness::{Datagrams, Peer, Server, Summary};
+use crate::harness::{DatagramClient, RawClient, Server, Summary};
 
 #[test]
 fn a_session_runs_over_a_unix_stream() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start(&format!("unix://{}/hello.sock", folder.path().display()));
     assert_eq!(server.endpoints(), [format!("unix://{}/hello.sock", folder.path().display())]);
-    let mut peer = server.session();
-    peer.send(b"Michael\nTracy\nSar");
-    peer.expect(b"Hello, Michael!\nHello, Tracy!\n");
-    peer.send(b"ah");
-    peer.half_close();
-    peer.expect_last(b"Hello, Sarah!\n");
+    let mut client = server.session();
+    client.send(b"Michael\nTracy\nSar");
+    client.expect(b"Hello, Michael!\nHello, Tracy!\n");
+    client.send(b"ah");
+    client.half_close();
+    client.expect_last(b"Hello, Sarah!\n");
 }
 
 #[test]
@@ -22,8 +22,8 @@ fn datagrams_over_a_unix_socket_are_greeted_at_the_address_they_came_from() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start(&format!("unixgram://{}/hello.sock", folder.path().display()));
     let endpoint = server.endpoint("unixgram");
-    let mut first = Datagrams::from_file(&folder.path().join("first.sock"), endpoint);
-    let mut second = Datagrams::from_file(&folder.path().join("second.sock"), endpoint);
+    let mut first = DatagramClient::from_file(&folder.path().join("first.sock"), endpoint);
+    let mut second = DatagramClient::from_file(&folder.path().join("second.sock"), endpoint);
     first.send(b"Michael");
     second.send(b"");
     second.send(b"exit");
@@ -37,10 +37,10 @@ fn a_unix_datagram_over_the_limit_is_dropped_and_the_next_one_is_answered() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start(&format!("unixgram://{}/hello.sock", folder.path().display()));
     let own = folder.path().join("own.sock");
-    let mut peer = Datagrams::from_file(&own, server.endpoint("unixgram"));
-    peer.send(&[b'x'; 1025]);
-    peer.send(&[b'x'; 1024]);
-    peer.expect(&[&b"Hello, "[..], &[b'x'; 1024], b"!"].concat());
+    let mut client = DatagramClient::from_file(&own, server.endpoint("unixgram"));
+    client.send(&[b'x'; 1025]);
+    client.send(&[b'x'; 1024]);
+    client.expect(&[&b"Hello, "[..], &[b'x'; 1024], b"!"].concat());
     server.summary().expect(&[("received", 2), ("greeted", 1)]);
 }
 
@@ -64,16 +64,16 @@ fn one_server_serves_all_four_kinds_of_sockets() {
     let server =
         Server::start(&format!("127.0.0.1:0 unix://{path}/stream unixgram://{path}/datagram -v"));
     for scheme in ["tcp", "unix"] {
-        let mut peer = Peer::connect(server.endpoint(scheme));
-        peer.send(b"Michael\nexit\n");
-        peer.expect_last(b"Welcome!\nHello, Michael!\n");
+        let mut client = RawClient::connect(server.endpoint(scheme));
+        client.send(b"Michael\nexit\n");
+        client.expect_last(b"Welcome!\nHello, Michael!\n");
     }
-    for mut peer in [
-        Datagrams::to(server.endpoint("udp")),
-        Datagrams::from_file(&folder.path().join("own"), server.endpoint("unixgram")),
+    for mut client in [
+        DatagramClient::to(server.endpoint("udp")),
+        DatagramClient::from_file(&folder.path().join("own"), server.endpoint("unixgram")),
     ] {
-        peer.send(b"Michael");
-        peer.expect(b"Hello, Michael!");
+        client.send(b"Michael");
+        client.expect(b"Hello, Michael!");
     }
     let log = server.stop().stderr;
     assert!(log.contains(&format!("opened: unix://{path}/stream from unnamed")), "{log}");
@@ -83,12 +83,12 @@ fn one_server_serves_all_four_kinds_of_sockets() {
 }
 
 #[test]
-fn a_stop_is_told_over_unix_streams_too() {
+fn a_stop_is_announced_on_unix_streams_too() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start(&format!("unix://{}/hello.sock", folder.path().display()));
-    let mut peer = server.session();
-    peer.send(b"Michael\n");
+    let mut client = server.session();
+    client.send(b"Michael\n");
     server.process.terminate();
-    peer.expect_last(b"Hello, Michael!\nError: server is shutting down\n");
+    client.expect_last(b"Hello, Michael!\nError: server is shutting down\n");
     server.stopped();
 }

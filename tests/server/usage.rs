@@ -1,11 +1,11 @@
-//! Command lines that a server does not take: one line that names what was wrong.
+//! Errors at the start, of the command line and of binding: one line that names the mistake.
 
 use std::net::{TcpListener, UdpSocket};
 
 use crate::harness::{Server, skipped};
 
 #[test]
-fn what_a_command_line_has_wrong_is_named_in_one_line() {
+fn usage_errors_are_one_line_that_names_the_mistake() {
     for (line, words) in [
         ("http://127.0.0.1:0", &["http", "expected tcp, udp, unix or unixgram"][..]),
         ("127.0.0.1", &["127.0.0.1", "port is missing"]),
@@ -34,70 +34,70 @@ fn what_a_command_line_has_wrong_is_named_in_one_line() {
         ("-v -q", &["-v", "-q"]),
     ] {
         let finished = Server::run(line.split(' '));
-        finished.expect_complaint(2, words);
-        assert_eq!(finished.said(), "", "{line}");
+        finished.expect_error_line(2, words);
+        assert_eq!(finished.stdout_text(), "", "{line}");
     }
 }
 
 #[test]
 fn bytes_that_would_break_the_line_are_escaped() {
-    Server::run(["ht\ntp://\x1b[31m"]).expect_complaint(2, &["scheme"]);
+    Server::run(["ht\ntp://\x1b[31m"]).expect_error_line(2, &["scheme"]);
     let finished = Server::run(["tcp://\x1b[31m:1"]);
-    finished.expect_complaint(2, &["not a host"]);
+    finished.expect_error_line(2, &["not a host"]);
     assert!(!finished.stderr.contains('\x1b'), "{:?}", finished.stderr);
 }
 
 #[test]
-fn a_tcp_port_that_is_taken_is_named() {
+fn a_tcp_port_already_in_use_is_reported() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("an address").to_string();
     for endpoint in [format!("tcp://{address}"), address.clone()] {
         let words = [&*format!("tcp://{address}"), "address already in use"];
         let finished = Server::run([&*endpoint]);
-        finished.expect_complaint(1, &words);
-        assert_eq!(finished.said(), "");
+        finished.expect_error_line(1, &words);
+        assert_eq!(finished.stdout_text(), "");
     }
 }
 
 #[test]
-fn a_udp_port_that_is_taken_is_named() {
+fn a_udp_port_already_in_use_is_reported() {
     let taken = UdpSocket::bind("127.0.0.1:0").expect("a free port");
     let endpoint = format!("udp://{}", taken.local_addr().expect("an address"));
-    Server::run([&*endpoint]).expect_complaint(1, &[&endpoint, "address already in use"]);
+    Server::run([&*endpoint]).expect_error_line(1, &[&endpoint, "address already in use"]);
 }
 
 #[test]
-fn a_port_that_another_server_holds_is_named() {
+fn a_port_that_another_server_holds_is_reported() {
     let first = Server::start("127.0.0.1:0");
     for endpoint in first.endpoints() {
-        Server::run([&**endpoint]).expect_complaint(1, &[endpoint, "address already in use"]);
+        Server::run([&**endpoint]).expect_error_line(1, &[endpoint, "address already in use"]);
     }
 }
 
 #[test]
-fn an_address_that_is_not_ours_is_named() {
-    // 192.0.2.0/24 is for documentation (RFC 5737): nobody has it.
+fn an_address_of_another_machine_is_reported() {
+    // 192.0.2.0/24 is for documentation (RFC 5737): no machine has it.
     for scheme in ["tcp", "udp"] {
         let endpoint = format!("{scheme}://192.0.2.1:0");
         Server::run([&*endpoint])
-            .expect_complaint(1, &[&endpoint, "not an address of this machine"]);
+            .expect_error_line(1, &[&endpoint, "not an address of this machine"]);
     }
 }
 
 #[test]
-fn a_port_below_1024_without_the_right_is_named() {
+fn a_port_below_1024_without_the_capability_is_reported() {
     if TcpListener::bind("127.0.0.1:1").is_ok() {
         skipped("this user may listen on any port");
         return;
     }
-    Server::run(["tcp://127.0.0.1:1"]).expect_complaint(1, &["tcp://127.0.0.1:1", "1024"]);
+    Server::run(["tcp://127.0.0.1:1"]).expect_error_line(1, &["tcp://127.0.0.1:1", "1024"]);
 }
 
 #[test]
-fn help_and_version_are_no_errors() {
+fn help_and_version_exit_with_0() {
     for (option, words) in [("--help", "--idle-timeout"), ("-h", "ENDPOINT"), ("--version", "0.")] {
         let finished = Server::run([option]);
         assert_eq!((finished.code, &*finished.stderr), (Some(0), ""), "{option}");
-        assert!(finished.said().contains(words), "{option}: {}", finished.said());
+        assert!(finished.stdout_text().contains(words), "{option}: {}", finished.stdout_text());
     }
 }

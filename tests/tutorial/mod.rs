@@ -11,7 +11,7 @@ const DATAGRAMS: &str = "Hello, Michael!\nHello, Tracy!\nHello, Sarah!\n";
 #[track_caller]
 fn start(script: &str, port: u16) -> Option<Process> {
     if Command::new("python3").arg("--version").output().is_err() {
-        skipped("there is no python3");
+        skipped("python3 is not installed");
         return None;
     }
     let path = format!("{}/tutorial/{script}", env!("CARGO_MANIFEST_DIR"));
@@ -32,7 +32,7 @@ fn its_tcp_client_talks_to_our_server() {
     let server = Server::start("tcp://127.0.0.1:0 --framing raw");
     let Some(client) = start("tcp_client.py", server.port()) else { return };
     let finished = client.wait();
-    assert_eq!((finished.code, finished.said()), (Some(0), STREAM), "{}", finished.stderr);
+    assert_eq!((finished.code, finished.stdout_text()), (Some(0), STREAM), "{}", finished.stderr);
     server.summary().expect(&[("opened", 1), ("messages", 3)]);
 }
 
@@ -42,7 +42,12 @@ fn our_client_talks_to_its_tcp_server() {
     for _ in 0..2 {
         let endpoint = format!("127.0.0.1:{port}");
         let finished = Client::run(["-s", &endpoint, "--framing", "raw"]);
-        assert_eq!((finished.code, finished.said()), (Some(0), STREAM), "{}", finished.stderr);
+        assert_eq!(
+            (finished.code, finished.stdout_text()),
+            (Some(0), STREAM),
+            "{}",
+            finished.stderr
+        );
     }
 }
 
@@ -51,7 +56,12 @@ fn its_udp_client_talks_to_our_server() {
     let server = Server::start("udp://127.0.0.1:0");
     let Some(client) = start("udp_client.py", server.port()) else { return };
     let finished = client.wait();
-    assert_eq!((finished.code, finished.said()), (Some(0), DATAGRAMS), "{}", finished.stderr);
+    assert_eq!(
+        (finished.code, finished.stdout_text()),
+        (Some(0), DATAGRAMS),
+        "{}",
+        finished.stderr
+    );
     server.summary().expect(&[("received", 3), ("greeted", 3)]);
 }
 
@@ -59,7 +69,12 @@ fn its_udp_client_talks_to_our_server() {
 fn our_client_talks_to_its_udp_server() {
     let Some((_server, port)) = serve("udp_server.py") else { return };
     let finished = Client::run(["-s", &format!("udp://127.0.0.1:{port}")]);
-    assert_eq!((finished.code, finished.said()), (Some(0), DATAGRAMS), "{}", finished.stderr);
+    assert_eq!(
+        (finished.code, finished.stdout_text()),
+        (Some(0), DATAGRAMS),
+        "{}",
+        finished.stderr
+    );
 }
 
 #[test]
@@ -69,6 +84,11 @@ fn its_two_halves_talk_to_each_other() {
     {
         let Some((_server, port)) = serve(server) else { return };
         let finished = start(client, port).expect("python3 is here").wait();
-        assert_eq!((finished.code, finished.said()), (Some(0), expected), "{}", finished.stderr);
+        assert_eq!(
+            (finished.code, finished.stdout_text()),
+            (Some(0), expected),
+            "{}",
+            finished.stderr
+        );
     }
 }

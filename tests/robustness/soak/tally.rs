@@ -1,28 +1,28 @@
-//! What the clients of a soak know of what they did.
+//! What the clients of a soak test count.
 
 use std::iter::Sum;
 
-/// Figures of one client, or of all of them. Some cannot know how far they came: what they may have
-/// done is counted apart.
+/// Counts of one client, or of all of them. Some cannot know what the server has done: what it may
+/// have done is counted as `perhaps_`.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     /// Sessions that were welcomed.
     pub(super) sessions: u64,
-    /// Connections that were either welcomed or turned away.
+    /// Connections that were either welcomed or rejected.
     pub(super) perhaps_sessions: u64,
     /// Messages that were greeted.
     pub(super) messages: u64,
-    /// Messages that were sent, and not waited for.
+    /// Messages whose replies were not waited for.
     pub(super) perhaps_messages: u64,
-    /// Connections that were told that there are too many.
-    pub(super) turned_away: u64,
+    /// Connections that were rejected.
+    pub(super) rejected: u64,
     /// Datagrams that were greeted.
     pub(super) datagrams: u64,
-    /// Datagrams that were sent by somebody who had gone when the greeting came.
-    pub(super) datagrams_unheard: u64,
+    /// Datagrams from sockets that were closed when the greeting came.
+    pub(super) perhaps_datagrams: u64,
     /// Datagrams over the limit.
     pub(super) datagrams_too_long: u64,
-    /// Datagrams in the name of the server.
+    /// Datagrams with the address of the server as their forged source.
     pub(super) datagrams_forged: u64,
 }
 
@@ -33,9 +33,9 @@ impl Sum for Tally {
             perhaps_sessions: sum.perhaps_sessions + tally.perhaps_sessions,
             messages: sum.messages + tally.messages,
             perhaps_messages: sum.perhaps_messages + tally.perhaps_messages,
-            turned_away: sum.turned_away + tally.turned_away,
+            rejected: sum.rejected + tally.rejected,
             datagrams: sum.datagrams + tally.datagrams,
-            datagrams_unheard: sum.datagrams_unheard + tally.datagrams_unheard,
+            perhaps_datagrams: sum.perhaps_datagrams + tally.perhaps_datagrams,
             datagrams_too_long: sum.datagrams_too_long + tally.datagrams_too_long,
             datagrams_forged: sum.datagrams_forged + tally.datagrams_forged,
         })

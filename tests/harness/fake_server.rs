@@ -1,19 +1,19 @@
-//! A TCP server that a test plays itself, to see what the client makes of it.
+//! A TCP server that a test plays itself, to send the client what no real server would.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
 use socket2::{Domain, Socket, Type};
 
-use super::peer::Peer;
+use super::raw_client::RawClient;
 use super::{DEADLINE, retry};
 
-/// A TCP port on loopback where nobody listens, until the test begins to.
-pub(crate) struct Impostor {
+/// A TCP port on loopback, closed until the test listens on it.
+pub(crate) struct FakeServer {
     socket: Socket,
 }
 
-impl Impostor {
-    /// Holds a port: connections to it are refused, and nobody else can get it.
+impl FakeServer {
+    /// Reserves a port without listening: connections to it are refused.
     pub(crate) fn closed() -> Self {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
         let any_port: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
@@ -21,11 +21,11 @@ impl Impostor {
         Self { socket }
     }
 
-    /// Holds a port and listens there.
+    /// Listens on a free port.
     pub(crate) fn open() -> Self {
-        let impostor = Self::closed();
-        impostor.listen();
-        impostor
+        let fake = Self::closed();
+        fake.listen();
+        fake
     }
 
     pub(crate) fn listen(&self) {
@@ -40,10 +40,10 @@ impl Impostor {
         format!("tcp://{}", address.as_socket().expect("an internet address"))
     }
 
-    /// The next client.
+    /// The server's end of the next connection.
     #[track_caller]
-    pub(crate) fn accept(&self) -> Peer {
+    pub(crate) fn accept(&self) -> RawClient {
         let (socket, _) = retry(|| self.socket.accept()).expect("a client comes");
-        Peer::over(socket)
+        RawClient::over(socket)
     }
 }

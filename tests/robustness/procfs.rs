@@ -1,23 +1,19 @@
-//! A server as the system sees it, in proc(5), and as its counters tell it.
+//! What a server uses, as proc(5) shows it.
 
 use std::fs;
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::harness::{DEADLINE, Peer, Server, Summary};
+use crate::harness::{RawClient, Server, wait_until};
 
 /// What allocators and page tables may add to what is promised, in bytes.
 pub(super) const NOISE: u64 = 2 * 1024 * 1024;
 
-const CAUSES: [&str; 7] =
-    ["exit", "end-of-stream", "sessions too-long", "idle", "unread", "shutdown", "lost"];
-
-/// What a server holds, at one moment.
+/// What a server uses, at one moment.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Held {
+pub(super) struct Usage {
     /// Resident memory, in bytes.
     pub(super) resident: u64,
     /// The most that it ever was.
@@ -25,8 +21,8 @@ pub(super) struct Held {
     pub(super) descriptors: usize,
 }
 
-impl Held {
-    pub(super) fn by(server: &Server) -> Self {
+impl Usage {
+    pub(super) fn of(server: &Server) -> Self {
         let pid = server.process.pid();
         Self {
             resident: memory(pid, "VmRSS:"),
@@ -35,19 +31,19 @@ impl Held {
         }
     }
 
-    /// As it is when every thread has begun to serve: with one session, which is to stay open.
-    pub(super) fn with_a_session(server: &Server) -> (Peer, Self) {
-        let peer = server.session();
-        (peer, Self::by(server))
+    /// Measured when every thread serves: with one session, which is to stay open.
+    pub(super) fn with_a_session(server: &Server) -> (RawClient, Self) {
+        let client = server.session();
+        (client, Self::of(server))
     }
 
     /// Waits until the server has no more open than it had.
     #[track_caller]
     pub(super) fn wait_until_back(self, server: &Server) -> Self {
-        eventually("its descriptors are back to where they were", || {
-            Self::by(server).descriptors <= self.descriptors
+        wait_until("its descriptors are back to where they were", || {
+            Self::of(server).descriptors <= self.descriptors
         });
-        Self::by(server)
+        Self::of(server)
     }
 
     /// Waits until the server has no more open, and checks that it holds about as much memory.
@@ -90,24 +86,6 @@ pub(super) fn processor_time(pid: Pid) -> Duration {
 
 fn path(pid: Pid, file: &str) -> String {
     format!("/proc/{pid}/{file}")
-}
-
-/// Waits until `is_so`, which nothing tells of: it has to be looked at again.
-#[track_caller]
-pub(super) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "within {DEADLINE:?}, {what}");
-        thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// Asserts that every session that was opened has ended, for one cause.
-#[track_caller]
-pub(super) fn expect_all_ended(summary: &Summary) {
-    let by_cause: u64 = CAUSES.iter().map(|cause| summary.count(cause)).sum();
-    let (opened, ended) = (summary.count("opened"), summary.count("ended"));
-    assert_eq!((opened, opened), (ended, by_cause), "{summary:?}");
 }
 
 /// How many files this process may have open, once that is raised as far as it goes.

@@ -13,12 +13,13 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::address::address;
 use super::{DEADLINE, retry};
 
-/// One end of a stream. Nothing on it waits longer than [`DEADLINE`].
-pub(crate) struct Peer {
+/// A client's end of a stream, or the end that a `FakeServer` has accepted. Nothing on it waits
+/// longer than [`DEADLINE`].
+pub(crate) struct RawClient {
     socket: Socket,
 }
 
-impl Peer {
+impl RawClient {
     #[track_caller]
     pub(crate) fn connect(endpoint: &str) -> Self {
         let address = address(endpoint);
@@ -74,11 +75,11 @@ impl Peer {
         assert_eq!(sent.expect("it can be sent"), bytes.len());
     }
 
-    /// Sends `bytes` until the other end has taken none of them for `patience`, and says how many
-    /// it took. One that breaks off takes no more either.
+    /// Sends `bytes` until the other end has taken none of them for `timeout`, or has closed, and
+    /// returns how many it took.
     #[track_caller]
-    pub(crate) fn send_until_stuck(&mut self, bytes: &[u8], patience: Duration) -> usize {
-        self.socket.set_write_timeout(Some(patience)).expect("a timeout");
+    pub(crate) fn send_until_stuck(&mut self, bytes: &[u8], timeout: Duration) -> usize {
+        self.socket.set_write_timeout(Some(timeout)).expect("a timeout");
         let mut sent = 0;
         while sent < bytes.len() {
             match retry(|| self.socket.write(&bytes[sent..])) {
@@ -95,7 +96,7 @@ impl Peer {
         self.socket.shutdown(Shutdown::Write).expect("the stream is open");
     }
 
-    /// Breaks the connection off: the other end sees a reset.
+    /// Resets the connection.
     #[track_caller]
     pub(crate) fn reset(self) {
         self.socket.set_linger(Some(Duration::ZERO)).expect("an open socket");
@@ -133,22 +134,22 @@ impl Peer {
     pub(crate) fn read_to_end(mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         if let Err(error) = self.socket.read_to_end(&mut bytes) {
-            panic!("{error} after \"{}\", expected the end", bytes.escape_ascii());
+            panic!("{error} after \"{}\" instead of the end", bytes.escape_ascii());
         }
         bytes
     }
 
-    /// The same, or how the connection broke.
+    /// The same, or the error that ended the connection.
     pub(crate) fn try_read_to_end(mut self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.socket.read_to_end(&mut bytes).map(|_| bytes)
     }
 
-    /// What one read gives, at most `size` bytes; nothing if there is none within `patience`.
+    /// The result of one read of at most `size` bytes; `None` if nothing arrives within `timeout`.
     #[track_caller]
-    pub(crate) fn read_within(&mut self, patience: Duration, size: usize) -> Option<Vec<u8>> {
+    pub(crate) fn read_within(&mut self, timeout: Duration, size: usize) -> Option<Vec<u8>> {
         let mut bytes = vec![0; size];
-        self.socket.set_read_timeout(Some(patience)).expect("a timeout");
+        self.socket.set_read_timeout(Some(timeout)).expect("a timeout");
         let read = retry(|| self.socket.read(&mut bytes));
         self.socket.set_read_timeout(Some(DEADLINE)).expect("a timeout");
         match read {

@@ -9,12 +9,13 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::address::address;
 use super::{DEADLINE, retry};
 
-/// A datagram socket. It hears nobody but its server, and waits no longer than [`DEADLINE`].
-pub(crate) struct Datagrams {
+/// A datagram socket. It is connected, so it receives from its server alone, and it waits at most
+/// [`DEADLINE`].
+pub(crate) struct DatagramClient {
     socket: Socket,
 }
 
-impl Datagrams {
+impl DatagramClient {
     /// Over UDP.
     #[track_caller]
     pub(crate) fn to(endpoint: &str) -> Self {

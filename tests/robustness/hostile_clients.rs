@@ -1,4 +1,4 @@
-//! Clients that are not nice.
+//! What hostile clients do: sockets with small buffers, noise, forged datagrams.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4, TcpStream, UdpSocket};
@@ -9,30 +9,30 @@ use std::time::Duration;
 use rustix::net::{AddressFamily, SendFlags, SocketType, ipproto, sendto, socket};
 use socket2::{Domain, Socket, Type};
 
-use crate::harness::{DEADLINE, Peer};
+use crate::harness::{DEADLINE, RawClient};
 
-/// More of them than the buffers of the system can take.
+/// More than the buffers of the system can hold.
 static EMPTY_MESSAGES: LazyLock<Vec<u8>> = LazyLock::new(|| vec![b'\n'; 32 * 1024 * 1024]);
 
-/// How long a client goes on sending to a server that takes nothing.
-const PATIENCE: Duration = Duration::from_millis(200);
+/// How long a server takes nothing until it counts as stuck.
+const SEND_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// Connects to a TCP endpoint from `own`, an address of 127.0.0.0/8.
 #[track_caller]
-pub(super) fn connect_from(own: Ipv4Addr, endpoint: &str) -> Peer {
+pub(super) fn connect_from(own: Ipv4Addr, endpoint: &str) -> RawClient {
     let socket = tcp_socket();
     let own: SocketAddr = (own, 0).into();
     socket.bind(&own.into()).expect("a free port");
-    Peer::over(connected(socket, endpoint))
+    RawClient::over(connected(socket, endpoint))
 }
 
-/// A client whose replies the system has hardly a place for: it is stuck soon if it does not read.
+/// A client with a small receive buffer: it is stuck soon if it does not read.
 #[track_caller]
-pub(super) fn narrow(endpoint: &str) -> Peer {
-    Peer::over(with_room_for(4096, endpoint))
+pub(super) fn small_rcvbuf(endpoint: &str) -> RawClient {
+    RawClient::over(with_room_for(4096, endpoint))
 }
 
-/// A connection of which the system holds about `size` bytes that are not read.
+/// A connection with a receive buffer of about `size` bytes.
 #[track_caller]
 pub(super) fn with_room_for(size: usize, endpoint: &str) -> Socket {
     let socket = tcp_socket();
@@ -40,8 +40,8 @@ pub(super) fn with_room_for(size: usize, endpoint: &str) -> Socket {
     connected(socket, endpoint)
 }
 
-/// A client for which the system holds little at both ends: its segments are so short that the
-/// server's send buffer does not grow much either.
+/// A connection with small buffers at both ends: its segments are so short that the server's send
+/// buffer does not grow much either.
 #[track_caller]
 pub(super) fn small_segments(endpoint: &str) -> Socket {
     let socket = tcp_socket();
@@ -61,16 +61,16 @@ fn tcp_socket() -> Socket {
     Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket")
 }
 
-/// What stands behind the scheme of an endpoint.
+/// An endpoint without its scheme.
 fn address(endpoint: &str) -> &str {
     endpoint.split_once("://").map_or(endpoint, |(_, address)| address)
 }
 
-/// Sends messages until the server takes no more, since its replies are not read. Each is empty, so
-/// that its greeting is nine times as long. How many bytes it took.
+/// Sends messages until the server takes no more, since its replies are not read, and returns how
+/// many bytes it took. The messages are empty, so that a greeting is nine times as long.
 #[track_caller]
-pub(super) fn pipeline_until_stuck(peer: &mut Peer) -> usize {
-    let taken = peer.send_until_stuck(&EMPTY_MESSAGES, PATIENCE);
+pub(super) fn pipeline_until_stuck(client: &mut RawClient) -> usize {
+    let taken = client.send_until_stuck(&EMPTY_MESSAGES, SEND_TIMEOUT);
     assert!(
         taken < EMPTY_MESSAGES.len(),
         "the server takes all of {taken} bytes without being read"
@@ -103,10 +103,10 @@ impl Noise {
     }
 }
 
-/// Sends all that `said` gives while it reads, unless the server breaks off before; then sends no
-/// more. What it has read, up to a clean end of the stream, and how many bytes it could send.
+/// Sends all of `input`, unless the server closes before, while it reads. Returns what it has read,
+/// up to a clean end of the stream, and how many bytes it could send.
 #[track_caller]
-pub(super) fn converse<S>(endpoint: &str, said: S) -> (Vec<u8>, usize)
+pub(super) fn send_while_reading<S>(endpoint: &str, input: S) -> (Vec<u8>, usize)
 where
     S: IntoIterator<Item: AsRef<[u8]>> + Send,
 {
@@ -114,26 +114,26 @@ where
     reader.set_read_timeout(Some(DEADLINE)).expect("a timeout");
     reader.set_write_timeout(Some(DEADLINE)).expect("a timeout");
     let mut writer = reader.try_clone().expect("a descriptor");
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     let sent = thread::scope(|scope| {
         let writing = scope.spawn(move || {
-            let sent = said.into_iter().map_while(|bytes| {
+            let sent = input.into_iter().map_while(|bytes| {
                 let bytes = bytes.as_ref();
                 writer.write_all(bytes).is_ok().then_some(bytes.len())
             });
             let sent = sent.sum();
-            // Fails when the server has broken off.
+            // Fails when the server has closed.
             let _ = writer.shutdown(Shutdown::Write);
             sent
         });
-        reader.read_to_end(&mut heard).expect("a clean end");
+        reader.read_to_end(&mut received).expect("a clean end");
         writing.join().expect("it sends")
     });
-    (heard, sent)
+    (received, sent)
 }
 
-/// Sends a datagram and is gone when the greeting comes, which ICMP refuses then. It comes from an
-/// address of its own, so that nobody else can have got its port.
+/// Sends a datagram and closes its socket before the greeting comes, which ICMP then refuses. It has
+/// an address of its own, so that no other socket can have got its port.
 #[track_caller]
 pub(super) fn send_and_go(message: &[u8], endpoint: &str) {
     let own = Ipv4Addr::new(127, 0, 5, 1);
@@ -141,7 +141,7 @@ pub(super) fn send_and_go(message: &[u8], endpoint: &str) {
     socket.send_to(message, address(endpoint)).expect("the datagram can be sent");
 }
 
-/// Sends a datagram over IPv4 that claims to come from `source`. False if that is not permitted.
+/// Sends a datagram over IPv4 with the forged source `source`. False if that is not permitted.
 pub(super) fn forge(message: &[u8], source: &str, target: &str) -> bool {
     let raw = socket(AddressFamily::INET, SocketType::RAW, Some(ipproto::RAW));
     let Ok(raw) = raw else {

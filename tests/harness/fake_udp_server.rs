@@ -1,22 +1,22 @@
-//! A UDP server that a test plays itself, to see what the client makes of it.
+//! A UDP server that a test plays itself, to send the client what no real server would.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 
 use super::{DEADLINE, retry};
 
-/// A UDP socket on loopback.
-pub(crate) struct UdpImpostor {
+/// A UDP socket on loopback, which the client takes for a server.
+pub(crate) struct FakeUdpServer {
     socket: UdpSocket,
 }
 
-impl UdpImpostor {
+impl FakeUdpServer {
     pub(crate) fn open() -> Self {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         socket.set_read_timeout(Some(DEADLINE)).expect("a timeout");
         Self { socket }
     }
 
-    /// Refuses what is sent to it: a connected socket hears its peer alone.
+    /// Refuses what is sent to it: a connected socket receives from its peer alone.
     pub(crate) fn closed() -> Self {
         let (closed, peer) = (Self::open(), Self::open());
         closed.socket.connect(peer.address()).expect("any address will do");
