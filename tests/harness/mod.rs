@@ -12,9 +12,10 @@ mod output;
 mod process;
 mod raw_client;
 mod server;
+mod skip;
 mod summary;
 
-use std::io::{self, Write};
+use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,7 @@ pub(crate) use output::Output;
 pub(crate) use process::{Finished, Process};
 pub(crate) use raw_client::RawClient;
 pub(crate) use server::Server;
+pub(crate) use skip::skipped;
 pub(crate) use summary::Summary;
 
 /// How long a test waits for anything that has to happen. Only a failing test waits that long.
@@ -53,14 +55,7 @@ pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// Says that a test, or a part of it, is skipped. `eprintln!` would be captured and never read.
-#[track_caller]
-pub(crate) fn skipped(why: &str) {
-    let caller = std::panic::Location::caller();
-    let _ = writeln!(io::stderr(), "skipped at {caller}: {why}");
-}
-
-/// Whether this machine has IPv6; says that the test is skipped if not.
+/// Whether this machine has IPv6; skips the test if not.
 #[track_caller]
 pub(crate) fn has_ipv6() -> bool {
     let has = std::net::TcpListener::bind("[::1]:0").is_ok();

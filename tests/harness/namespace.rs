@@ -26,7 +26,7 @@ pub(crate) fn add_ipv6(address: &str) -> String {
 pub(crate) struct Namespace(File);
 
 impl Namespace {
-    /// One with a loopback device, in which a shell has run `setup`; says that the test is skipped
+    /// One with a loopback device, in which a shell has run `setup`; `None`, and the test is skipped,
     /// if that is not permitted.
     #[track_caller]
     pub(crate) fn create(setup: &str) -> Option<Self> {
@@ -36,7 +36,7 @@ impl Namespace {
         let mut holder = Process::spawn(Command::new("sh").args(["-c", &script]));
         if holder.stdout.next().as_deref() != Some("ready") {
             let why = holder.wait().stderr;
-            skipped(&format!("no network of its own: {}", why.escape_debug()));
+            skipped(&format!("no network of its own: {}", why.trim_end().escape_debug()));
             return None;
         }
         let pid = holder.pid();

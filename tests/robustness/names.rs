@@ -55,7 +55,7 @@ fn an_invalid_zone_or_name_is_reported_with_the_error_of_the_resolver() {
 }
 
 /// A network of its own with a name server that the test plays, and a file by which a server finds
-/// it; says that the test is skipped if that cannot be had.
+/// it; `None`, and the test is skipped, if that is not permitted.
 #[track_caller]
 fn name_server(folder: &Path) -> Option<(Namespace, UdpSocket, String)> {
     let config = folder.join("resolv.conf");

@@ -7,7 +7,7 @@ use crate::harness::{Client, Process, Server, skipped};
 const STREAM: &str = "Welcome!\nHello, Michael!\nHello, Tracy!\nHello, Sarah!\n";
 const DATAGRAMS: &str = "Hello, Michael!\nHello, Tracy!\nHello, Sarah!\n";
 
-/// Starts a script; says that the test is skipped if there is no Python.
+/// Starts a script; `None`, and the test is skipped, if there is no Python.
 #[track_caller]
 fn start(script: &str, port: u16) -> Option<Process> {
     if Command::new("python3").arg("--version").output().is_err() {
