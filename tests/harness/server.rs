@@ -129,6 +129,25 @@ impl Server {
         Process::spawn(binaries::server().args(words)).wait()
     }
 
+    /// Runs it to its end without the capabilities of root; `None` if those cannot be dropped.
+    #[cfg(target_os = "linux")]
+    #[track_caller]
+    pub(crate) fn run_unprivileged(command_line: &str) -> Option<Finished> {
+        let mut command = binaries::server();
+        if rustix::process::geteuid().is_root() {
+            let drop = ["--bounding-set=-all", "--inh-caps=-all"];
+            let can_drop = Command::new("setpriv").args(drop).arg("true").status();
+            if !can_drop.is_ok_and(|status| status.success()) {
+                return None;
+            }
+            // Still root by its number, which may read the binary wherever it has been built.
+            command = Command::new("setpriv");
+            command.args(drop).arg(binaries::server().get_program()).env_remove("RUST_LOG");
+        }
+        command.args(command_line.split_whitespace());
+        Some(Process::spawn(&mut command).wait())
+    }
+
     /// Where it listens, in the order of its lines.
     pub(crate) fn endpoints(&self) -> &[String] {
         &self.endpoints
