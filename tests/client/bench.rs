@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, FakeUdpServer, Server};
+use crate::harness::{Client, FakeServer, FakeUdpServer, Server};
 
 #[test]
 fn a_bench_over_tcp_counts_what_the_server_counts() {
@@ -93,8 +93,8 @@ fn a_ping_is_a_line_each_and_a_summary() {
 
 #[test]
 fn a_ping_to_a_closed_port_exits_with_3() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr();
-    let endpoint = format!("tcp://{}", port.expect("an address"));
+    let closed = FakeServer::closed();
+    let endpoint = closed.endpoint();
     let words = "ping --count 2 --interval 20ms --timeout 100ms";
     let finished = Client::run(words.split(' ').chain(["-s", &*endpoint]));
     assert_eq!(finished.code, Some(3), "{finished:?}");

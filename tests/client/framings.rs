@@ -90,7 +90,7 @@ fn a_client_with_another_framing_than_the_server_fails_rather_than_hangs() {
     for framing in ["length", "raw"] {
         let words = ["-s", server.endpoint("tcp"), "--framing", framing, "--timeout", "20s"];
         let (object, finished) = Client::json(words);
-        finished.expect_error_line(1, &[]);
+        finished.expect_error_line(1, &[server.endpoint("tcp"), "the server s"]);
         assert_eq!(object["error"]["kind"], "mismatch", "{framing}: {object}");
     }
 }

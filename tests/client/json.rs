@@ -96,9 +96,13 @@ fn a_refused_connection_is_an_object_too() {
 
 #[test]
 fn a_usage_error_is_an_object_too() {
-    for words in [&["--wat"][..], &["-s", "http://a:1"], &["-s", "tcp://127.0.0.1:1", "a\nb"]] {
+    for (words, named) in [
+        (&["--wat"][..], "--wat"),
+        (&["-s", "http://a:1"], "http"),
+        (&["-s", "tcp://127.0.0.1:1", "a\nb"], "line feed"),
+    ] {
         let (object, finished) = Client::json(words);
-        finished.expect_error_line(2, &[]);
+        finished.expect_error_line(2, &[named]);
         assert_eq!(object["error"]["kind"], "usage", "{object}");
         assert_eq!(object["outcome"], "failed");
     }

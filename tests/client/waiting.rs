@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::harness::{Client, DEADLINE, FakeServer, FakeUdpServer, Server};
+use crate::harness::{Client, FakeServer, FakeUdpServer, Server};
 
 #[test]
 fn a_closed_tcp_port_is_refused() {
@@ -81,7 +81,8 @@ fn it_gives_up_when_the_wait_is_over() {
     let closed = FakeServer::closed();
     let start = Instant::now();
     let finished = Client::run(["-s", &closed.endpoint(), "--wait", "300ms"]);
-    assert!(start.elapsed() < DEADLINE, "it took {:?}", start.elapsed());
+    let took = start.elapsed();
+    assert!((300..3000).contains(&took.as_millis()), "a wait of 300 ms took {took:?}");
     finished.expect_error_line(3, &[&closed.endpoint(), "tried for"]);
 }
 

@@ -1,14 +1,14 @@
 //! A bug of ours: a thread panics, and the server ends rather than run degraded.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::harness::{DEADLINE, DatagramClient, Finished, Server};
+use crate::harness::{DatagramClient, Finished, Server};
 
 /// The grace of these servers is the default, 5 s; what is beyond it is for a busy machine.
 fn expect_bug(server: Server, thread: &str) {
     let start = Instant::now();
     let finished: Finished = server.process.wait();
-    assert!(start.elapsed() < DEADLINE / 2, "it took {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(8), "it took {:?}", start.elapsed());
     assert_eq!(finished.code, Some(1), "{}", finished.stderr);
     let bug = format!("the thread '{thread}' failed: panicked: a fault was injected here\n");
     let last = finished.stderr.split_inclusive('\n').next_back();

@@ -5,7 +5,7 @@ use std::io::{Write, pipe};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::Stdio;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
 use rustix::pipe::fcntl_setpipe_size;
@@ -13,7 +13,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use super::hostile_clients::{pipeline_until_stuck, small_rcvbuf};
 use super::procfs::{NOISE, Usage};
-use crate::harness::{DEADLINE, DatagramClient, Output, RawClient, Server, Summary};
+use crate::harness::{DatagramClient, Output, RawClient, Server, Summary};
 
 /// What a server keeps of a log that is not read, in bytes.
 const QUEUE: u64 = 1024 * 1024;
@@ -153,7 +153,8 @@ fn expect_stop(blocked: impl Fn() -> Blocked) {
         client.expect_last(b"Hello, Michael!\nError: server is shutting down\n");
         server.stopped();
         // The grace and a second for the last lines are promised.
-        assert!(start.elapsed() < DEADLINE / 2, "a stop took {:?} with {level}", start.elapsed());
+        let took = start.elapsed();
+        assert!(took < Duration::from_secs(5), "a stop took {took:?} with {level}");
     }
 }
 

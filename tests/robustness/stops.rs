@@ -82,7 +82,7 @@ fn clients_that_keep_connecting_do_not_make_a_stop_longer_than_the_grace() {
         (took, finished)
     });
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
-    assert!(took < DEADLINE / 2, "a grace of 2 s took {took:?}");
+    assert!(took < Duration::from_secs(5), "a grace of 2 s took {took:?}");
     Summary::of(&finished.stderr).expect_all_ended();
 }
 
