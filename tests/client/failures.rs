@@ -1,6 +1,7 @@
 //! Servers that violate the protocol: the client reports it and exits with 1.
 
 use std::fs::File;
+use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -105,6 +106,19 @@ fn a_server_that_sends_nothing_times_out() {
     let (kind, finished) = within("1s", welcome);
     assert_eq!((&*kind, finished.stdout_text()), ("timeout", "Welcome!\n"));
     assert!(finished.stderr.contains("1s"), "{}", finished.stderr);
+}
+
+#[test]
+fn a_reply_that_drips_past_the_timeout_times_out() {
+    let (kind, finished) = within("1s", |connection| {
+        welcome(connection);
+        // 1.6 s in all, during which the client closes.
+        for byte in b"Hello, Michael!\n" {
+            connection.send_until_stuck(&[*byte], Duration::from_secs(1));
+            thread::sleep(Duration::from_millis(100));
+        }
+    });
+    assert_eq!((&*kind, finished.stdout_text()), ("timeout", "Welcome!\n"));
 }
 
 #[test]

@@ -54,7 +54,6 @@ impl Process {
     }
 
     /// Whether it has not ended yet.
-    #[cfg(target_os = "linux")]
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("it is our child").is_none()
     }

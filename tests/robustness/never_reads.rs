@@ -66,25 +66,3 @@ fn many_clients_that_never_read_stay_within_the_bound_and_their_memory_is_freed(
     summary.expect(&[("opened", CLIENTS + 1), ("unread", CLIENTS)]);
     summary.expect_all_ended();
 }
-
-#[test]
-fn clients_that_drip_send_nothing_or_never_read_are_counted_by_cause() {
-    let mut server = Server::start("tcp://127.0.0.1:0 --idle-timeout 500ms -v");
-    let endpoint = server.endpoints()[0].clone();
-    let mut stuck = small_rcvbuf(&endpoint);
-    pipeline_until_stuck(&mut stuck);
-
-    let silent = server.session();
-    let mut dripping = server.session();
-    let first = loop {
-        dripping.send(b"x");
-        if let Some(bytes) = dripping.read_within(Duration::from_millis(50), 1) {
-            break bytes;
-        }
-    };
-    assert_eq!(first, b"E");
-    dripping.expect_last(b"rror: no complete message for 0.5 s\n");
-    silent.expect_last(b"Error: no complete message for 0.5 s\n");
-    server.process.stderr.wait_for("ended: unread");
-    server.summary().expect(&[("opened", 3), ("idle", 2), ("unread", 1)]);
-}

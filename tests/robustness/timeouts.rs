@@ -143,4 +143,9 @@ fn a_server_that_was_suspended_serves_what_arrived_meanwhile_before_it_ends_sess
     for (session, message) in &mut long {
         session.expect(&[b"Hello, ", &**message, b"!\n"].concat());
     }
+    // They go on as if nothing had happened.
+    for session in &mut sessions {
+        session.send(b"Tracy\n");
+        session.expect(b"Hello, Tracy!\n");
+    }
 }

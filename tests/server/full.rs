@@ -48,7 +48,7 @@ fn a_client_over_the_limit_is_rejected_with_the_reason() {
     first.send(b"Michael\n");
     first.expect(b"Hello, Michael!\n");
     drop(first);
-    server.summary().expect(&[("opened", 1), ("refused-full", 1)]);
+    server.summary().expect(&[("opened", 1), ("ended", 1), ("refused-full", 1)]);
 }
 
 #[test]

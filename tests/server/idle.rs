@@ -1,4 +1,4 @@
-//! Idle timeouts: sessions that send no message, or do not read their replies, are ended.
+//! Idle timeouts: a session that sends no complete message is ended.
 
 use std::time::{Duration, Instant};
 
@@ -36,27 +36,7 @@ fn parts_of_a_message_do_not_extend_a_session() {
     };
     assert_eq!(first, b"E");
     client.expect_last(b"rror: no complete message for 0.5 s\n");
-}
-
-#[test]
-fn complete_messages_extend_a_session() {
-    let server = Server::start("tcp://127.0.0.1:0 --idle-timeout 2s");
-    let mut client = server.session();
-    for _ in 0..12 {
-        client.send(b"x\n");
-        client.expect(b"Hello, x!\n");
-        let silence = client.read_within(Duration::from_millis(250), 1);
-        assert_eq!(silence, None, "nothing is sent before two seconds without a message");
-    }
-}
-
-#[test]
-fn a_client_that_does_not_take_its_replies_is_ended_too() {
-    let mut server = Server::start("tcp://127.0.0.1:0 --idle-timeout 2s -v");
-    let mut client = server.session();
-    client.send_until_stuck(&vec![b'\n'; 32 * 1024 * 1024], Duration::from_millis(200));
-    server.process.stderr.wait_for("ended: unread");
-    server.summary().expect(&[("opened", 1), ("unread", 1)]);
+    server.summary().expect(&[("opened", 1), ("idle", 1)]);
 }
 
 #[test]
@@ -66,23 +46,4 @@ fn an_idle_timeout_of_zero_disables_it() {
     assert_eq!(client.read_within(Duration::from_millis(700), 1), None);
     client.send(b"Michael\n");
     client.expect(b"Hello, Michael!\n");
-}
-
-#[test]
-fn a_server_that_was_suspended_does_not_blame_the_clients_that_were_not() {
-    let server = Server::start("tcp://127.0.0.1:0 --idle-timeout 2s");
-    let mut clients = [server.session(), server.session(), server.session()];
-    server.process.suspend();
-    for client in &mut clients {
-        client.send(b"Michael\n");
-    }
-    assert_eq!(clients[0].read_within(Duration::from_millis(2500), 1), None);
-    server.process.resume();
-    for client in &mut clients {
-        client.expect(b"Hello, Michael!\n");
-    }
-    for client in &mut clients {
-        client.send(b"Tracy\n");
-        client.expect(b"Hello, Tracy!\n");
-    }
 }

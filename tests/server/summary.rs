@@ -52,16 +52,3 @@ fn every_session_message_and_byte_is_counted_once() {
         ("errors", 0),
     ]);
 }
-
-#[test]
-fn rejected_clients_are_not_counted_as_sessions() {
-    let server = Server::start("tcp://127.0.0.1:0 --max-sessions 1");
-    let mut first = server.session();
-    for _ in 0..3 {
-        server.connect().expect_last(b"Error: server is full\n");
-    }
-    first.send(b"exit\n");
-    first.expect_last(b"");
-    let summary = server.summary();
-    summary.expect(&[("opened", 1), ("ended", 1), ("exit", 1), ("refused-full", 3)]);
-}
