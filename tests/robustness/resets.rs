@@ -131,3 +131,18 @@ fn a_rejected_client_may_reset_or_half_close() {
     summary.expect(&[("opened", 1), ("refused-full", 60), ("lost", 0)]);
     summary.expect_all_ended();
 }
+
+#[test]
+fn a_client_that_goes_on_after_exit_still_gets_every_reply() {
+    let mut server = Server::start("tcp://127.0.0.1:0 -vv");
+    let mut client = small_rcvbuf(&server.endpoints()[0]);
+    let message = "x".repeat(100);
+    client.send(format!("{message}\n").repeat(200).as_bytes());
+    client.send(b"exit\n");
+    // More replies than the client's buffer holds are still on their way.
+    server.process.stderr.wait_for("exit\\n");
+    client.send(b"late\n");
+    let replies = format!("Hello, {message}!\n").repeat(200);
+    client.expect_last(format!("Welcome!\n{replies}").as_bytes());
+    server.summary().expect(&[("opened", 1), ("exit", 1), ("messages", 200)]);
+}

@@ -1,8 +1,9 @@
 //! Unix sockets, stream and datagram, and all four kinds on one server.
 
 use std::fs;
+use std::process::Command;
 
-use crate::harness::{DatagramClient, RawClient, Server, Summary};
+use crate::harness::{DatagramClient, RawClient, Server, Summary, skipped};
 
 #[test]
 fn a_session_runs_over_a_unix_stream() {
@@ -15,6 +16,34 @@ fn a_session_runs_over_a_unix_stream() {
     client.send(b"ah");
     client.half_close();
     client.expect_last(b"Hello, Sarah!\n");
+}
+
+#[test]
+fn a_client_whose_path_fills_its_address_is_served_like_others() {
+    // Linux takes a path of 108 bytes without NUL (unix(7)); only through libc can it be given.
+    const CLIENT: &str = "
+import ctypes, socket, struct, sys
+client = socket.socket(socket.AF_UNIX)
+own = struct.pack('H', socket.AF_UNIX) + sys.argv[1].encode().ljust(108, b'x')
+assert ctypes.CDLL(None).bind(client.fileno(), own, len(own)) == 0
+client.connect(sys.argv[2])
+client.sendall(b'Michael\\nexit\\n')
+print(client.makefile().read(), end='')
+";
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("hello.sock");
+    let server = Server::start(&format!("unix://{} -v", path.display()));
+    let mut python = Command::new("python3");
+    python.arg("-c").arg(CLIENT).arg(folder.path().join("own")).arg(&path);
+    let Ok(output) = python.output() else {
+        return skipped("python3 is not installed");
+    };
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "Welcome!\nHello, Michael!\n",
+        "{output:?}"
+    );
+    server.summary().expect(&[("opened", 1), ("exit", 1)]);
 }
 
 #[test]
