@@ -219,3 +219,19 @@ fn invalid_permissions_are_a_usage_error() {
         assert_eq!(finished.stdout_text(), "");
     }
 }
+
+#[test]
+fn a_stop_leaves_the_lock_of_the_server_that_came_after() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("hello.sock");
+    let lock = folder.path().join("hello.sock.lock");
+    let first = Server::start(&format!("unix://{}", path.display()));
+    fs::remove_file(&path).expect("the first server's socket");
+    fs::remove_file(&lock).expect("the first server's lock");
+    let second = Server::start(&format!("unix://{}", path.display()));
+    first.stop();
+    assert!(path.exists() && lock.exists());
+    second.session().send(b"exit\n");
+    second.stop();
+    assert!(!path.exists() && !lock.exists());
+}

@@ -69,7 +69,7 @@ impl Drop for SocketFile {
 #[derive(Debug)]
 struct Lock {
     path: PathBuf,
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -96,7 +96,7 @@ impl Lock {
             // Unless its last owner has just removed it.
             let locked = identity(&file.metadata()?);
             if fs::symlink_metadata(&path).is_ok_and(|file| identity(&file) == locked) {
-                return Ok(Self { path, _file: file });
+                return Ok(Self { path, file });
             }
         }
     }
@@ -104,8 +104,14 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Left behind, it is locked again at the next start.
-        let _ = fs::remove_file(&self.path);
+        // Unless somebody has removed it, and it is another server's by now.
+        let (held, found) = (self.file.metadata(), fs::symlink_metadata(&self.path));
+        if let (Ok(held), Ok(found)) = (held, found)
+            && identity(&held) == identity(&found)
+        {
+            // Left behind, it is locked again at the next start.
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
