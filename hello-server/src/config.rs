@@ -89,21 +89,17 @@ fn framing() -> impl TypedValueParser<Value = Framing> {
 }
 
 /// Reads a duration such as `500ms`, `5s` or `1m 30s`; `0` needs no unit.
-fn duration(text: &str) -> Result<Duration, String> {
-    if text == "0" {
-        return Ok(Duration::ZERO);
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration <= MAX_DURATION => Ok(duration),
+        Ok(_) => Err("expected at most 365 days"),
+        Err(_) => Err("expected a number with a unit, such as 500ms, 5s or 1m, or 0"),
     }
-    let duration = humantime::parse_duration(text)
-        .map_err(|_| "expected a number with a unit, such as 500ms, 5s or 1m, or 0".to_owned())?;
-    if duration > MAX_DURATION {
-        return Err("expected at most 365 days".to_owned());
-    }
-    Ok(duration)
 }
 
 /// Reads permissions such as `660` or `0660`.
-fn mode(text: &str) -> Result<u32, String> {
+fn mode(text: &str) -> Result<u32, &'static str> {
     let octal = text.bytes().all(|byte| byte.is_ascii_digit());
     let mode = u32::from_str_radix(text, 8).ok().filter(|mode| octal && *mode <= 0o777);
-    mode.ok_or_else(|| "expected permissions in octal, from 0 to 777".to_owned())
+    mode.ok_or("expected permissions in octal, from 0 to 777")
 }

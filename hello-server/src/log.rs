@@ -26,27 +26,31 @@ enum Item {
     Flush(Sender<()>),
 }
 
-/// What loggers and the writer share.
-#[derive(Default)]
+/// What waits for the writer.
 struct Queue {
+    items: Sender<Item>,
+    /// Of all lines in it.
     bytes: AtomicUsize,
     dropped: AtomicU64,
 }
 
-/// The end of the queue at which loggers put their lines.
-struct Logger {
-    items: Sender<Item>,
-    queue: Arc<Queue>,
+impl Queue {
+    fn push(&self, line: Vec<u8>) {
+        self.bytes.fetch_add(line.len(), Ordering::Relaxed);
+        let _ = self.items.send(Item::Line(line));
+    }
 }
+
+/// Where loggers put their lines.
+struct Logger(Arc<Queue>);
 
 impl Write for Logger {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         // Only this thread adds: env_logger holds a lock.
-        if self.queue.bytes.load(Ordering::Relaxed) + line.len() > QUEUE_BYTES {
-            self.queue.dropped.fetch_add(1, Ordering::Relaxed);
+        if self.0.bytes.load(Ordering::Relaxed) + line.len() > QUEUE_BYTES {
+            self.0.dropped.fetch_add(1, Ordering::Relaxed);
         } else {
-            self.queue.bytes.fetch_add(line.len(), Ordering::Relaxed);
-            let _ = self.items.send(Item::Line(line.to_vec()));
+            self.0.push(line.to_vec());
         }
         Ok(line.len())
     }
@@ -57,19 +61,19 @@ impl Write for Logger {
 }
 
 /// Writes what is left, when it is dropped.
-pub(crate) struct Log(Sender<Item>);
+pub(crate) struct Log(Arc<Queue>);
 
 impl Log {
     /// Prints `line`, which is not a log line, after those before it.
     pub(crate) fn print(&self, line: String) {
-        let _ = self.0.send(Item::Line(line.into_bytes()));
+        self.0.push(line.into_bytes());
     }
 }
 
 impl Drop for Log {
     fn drop(&mut self) {
         let (done, flushed) = bounded(1);
-        let _ = self.0.send(Item::Flush(done));
+        let _ = self.0.items.send(Item::Flush(done));
         let _ = flushed.recv_timeout(FLUSH_TIMEOUT);
     }
 }
@@ -82,9 +86,10 @@ impl Drop for Log {
 pub(crate) fn start(level: LevelFilter) -> io::Result<Log> {
     // Bounded by its bytes.
     let (items, lines) = unbounded();
-    let queue = Arc::new(Queue::default());
-    let logger = Logger { items: items.clone(), queue: Arc::clone(&queue) };
-    thread::Builder::new().name("log".to_owned()).spawn(move || write(&lines, &queue))?;
+    let queue = Queue { items, bytes: AtomicUsize::new(0), dropped: AtomicU64::new(0) };
+    let queue = Arc::new(queue);
+    let writer = Arc::clone(&queue);
+    thread::Builder::new().name("log".to_owned()).spawn(move || write(&lines, &writer))?;
 
     let style = match AutoStream::choice(&io::stderr()) {
         ColorChoice::Never => WriteStyle::Never,
@@ -93,9 +98,9 @@ pub(crate) fn start(level: LevelFilter) -> io::Result<Log> {
     Builder::from_env(Env::default().default_filter_or(level.as_str()))
         .format_target(false)
         .write_style(style)
-        .target(Target::Pipe(Box::new(logger)))
+        .target(Target::Pipe(Box::new(Logger(Arc::clone(&queue)))))
         .init();
-    Ok(Log(items))
+    Ok(Log(queue))
 }
 
 fn write(items: &Receiver<Item>, queue: &Queue) {
@@ -103,8 +108,7 @@ fn write(items: &Receiver<Item>, queue: &Queue) {
         match item {
             Item::Line(line) => {
                 write_to_stderr(&line);
-                let left = |bytes: usize| Some(bytes.saturating_sub(line.len()));
-                let _ = queue.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
+                queue.bytes.fetch_sub(line.len(), Ordering::Relaxed);
             }
             Item::Flush(done) => drop(done.send(())),
         }

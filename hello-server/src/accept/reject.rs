@@ -28,7 +28,8 @@ pub(crate) struct Rejections {
 }
 
 impl Rejections {
-    /// At most `max` linger; one more closes the one that has had the longest time. Their events have tokens from `first_token` on.
+    /// At most `max` linger; one more closes the one that has had the longest time. Their events have
+    /// tokens from `first_token` on.
     pub(crate) fn new(framing: Framing, first_token: usize, max: usize) -> Self {
         let lingering = BTreeMap::new();
         Self { framing, next_token: first_token, max, lingering, buffer: vec![0; READ_BUFFER] }

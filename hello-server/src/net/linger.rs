@@ -22,7 +22,7 @@ pub(crate) enum Discarded {
     Closed,
     /// All of it was read.
     Drained,
-    /// There may be more; the stream has to be registered again for another event.
+    /// There may be more, which has had its event.
     More,
 }
 
