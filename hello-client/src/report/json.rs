@@ -6,11 +6,12 @@ use std::time::Duration;
 use hello_proto::Endpoint;
 use serde::Serialize;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::load::{ErrorCounts, LatencySummary, Stats};
 use crate::options::{BenchOptions, PingOptions, Target};
 
-/// Writes `report`, and how the run ended, as one object in one line.
+/// Writes `report`, and how the run ended, as one object in one line. With a usage error there was no
+/// run and there is no report; in all commands the object then has the same shape.
 ///
 /// # Errors
 ///
@@ -23,12 +24,16 @@ pub(crate) fn write(
     #[derive(Serialize)]
     struct Object<'a, R> {
         #[serde(flatten)]
-        report: &'a R,
+        report: Option<&'a R>,
         outcome: &'static str,
         error: Option<&'a Error>,
     }
     let error = outcome.as_ref().err();
-    let object = Object { report, outcome: if error.is_none() { "ok" } else { "failed" }, error };
+    let object = Object {
+        report: error.is_none_or(|error| error.kind != ErrorKind::Usage).then_some(report),
+        outcome: if error.is_none() { "ok" } else { "failed" },
+        error,
+    };
     let mut line = serde_json::to_vec(&object).map_err(|error| Error::output(error.into()))?;
     line.push(b'\n');
     out.write_all(&line).and_then(|()| out.flush()).map_err(Error::output)
