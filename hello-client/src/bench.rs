@@ -70,7 +70,7 @@ fn measure(
     if let Some(end) = end {
         stats.end(end);
     }
-    stats.evaluate(target)?;
+    stats.evaluate(target, &options.thresholds)?;
     match options.messages {
         Some(messages) if stats.sent() < messages && !is_stopped => {
             let (sent, messages) = (number(stats.sent()), number(messages));

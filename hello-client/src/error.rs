@@ -28,6 +28,8 @@ pub(crate) enum ErrorKind {
     Server,
     /// The command line or the script asks for what cannot be done.
     Usage,
+    /// A figure is over a threshold that the user has set.
+    Threshold,
 }
 
 impl fmt::Display for ErrorKind {

@@ -10,6 +10,7 @@ mod options;
 mod ping;
 mod report;
 mod say;
+mod thresholds;
 mod units;
 
 use std::env;

@@ -13,6 +13,8 @@ use hello_proto::{
 use log::LevelFilter;
 use socket2::Domain;
 
+use crate::thresholds::Thresholds;
+
 pub(crate) const SHORT_HELP: &str = "See --help for examples and exit codes.";
 
 const BENCH_EXAMPLES: &str = "\
@@ -119,6 +121,8 @@ pub(crate) struct BenchOptions {
     /// Write the distribution of round trips to FILE, in us, for the HdrHistogram plotter
     #[arg(long, value_name = "FILE")]
     pub(crate) hdr: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) thresholds: Thresholds,
 }
 
 impl BenchOptions {
@@ -161,6 +165,8 @@ pub(crate) struct PingOptions {
     /// The bytes of a message; over udp and unixgram at least 12, for its number
     #[arg(long, value_name = "BYTES", default_value = "16")]
     pub(crate) size: usize,
+    #[command(flatten)]
+    pub(crate) thresholds: Thresholds,
 }
 
 /// A server, the way to it, and how to talk to it.
@@ -298,7 +304,7 @@ fn count<T: TryFrom<u64> + Clone + Send + Sync>() -> RangedU64ValueParser<T> {
 }
 
 /// A duration as people write it: `500ms`, `1m 30s`, `0`.
-fn duration(text: &str) -> Result<Duration, &'static str> {
+pub(crate) fn duration(text: &str) -> Result<Duration, &'static str> {
     match humantime::parse_duration(text) {
         Ok(duration) if duration <= MAX_DURATION => Ok(duration),
         Ok(_) => Err("expected at most 365 days"),

@@ -28,7 +28,7 @@ pub(crate) fn run(
     };
     let (stats, outcome) = match measured {
         Ok(stats) => {
-            let outcome = stats.evaluate(target);
+            let outcome = stats.evaluate(target, &options.thresholds);
             (stats, outcome)
         }
         Err(error) => {

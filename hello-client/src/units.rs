@@ -32,6 +32,13 @@ pub(crate) fn percent(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
 }
 
+/// A figure that is over a limit, with as many digits behind the point as it takes to see that.
+pub(crate) fn with_digits_above(figure: f64, limit: f64) -> String {
+    let mut shown = (1..17).map(|digits| format!("{figure:.digits$}"));
+    let is_over = |shown: &String| shown.parse().is_ok_and(|shown: f64| shown > limit);
+    shown.find(is_over).unwrap_or_else(|| figure.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -114,7 +114,7 @@ fn a_bench_is_ten_seconds_of_one_message_at_a_time() {
 
 #[test]
 fn a_ping_is_one_message_a_second_for_ever() {
-    let (PingOptions { interval, count, size }, ..) = ping(&[]);
+    let (PingOptions { interval, count, size, .. }, ..) = ping(&[]);
     assert_eq!((interval, count, size), (Duration::from_secs(1), None, 16));
 }
 

@@ -7,7 +7,8 @@ use hello_proto::ReplyError;
 use super::{ConnectionError, ErrorCounts, Latency};
 use crate::error::{Error, ErrorKind};
 use crate::options::Target;
-use crate::units::number;
+use crate::thresholds::Thresholds;
+use crate::units::{number, percent};
 
 /// Messages in a row that are timed from the same moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,12 +152,12 @@ impl Stats {
     }
 
     /// Checks that what was counted shows a path to `target` that works. Loss, and connections that
-    /// failed beside others that did not, are figures, not failures.
+    /// failed beside others that did not, are figures, not failures, unless they are over the `thresholds`.
     ///
     /// # Errors
     ///
-    /// A reply was wrong, none came, or the server was never reached.
-    pub(crate) fn evaluate(&self, target: &Target) -> Result<(), Error> {
+    /// A reply was wrong, none came, the server was never reached, or a threshold is exceeded.
+    pub(crate) fn evaluate(&self, target: &Target, thresholds: &Thresholds) -> Result<(), Error> {
         if let Some(first) = &self.first_wrong {
             let first = Error::from(first.clone());
             let message =
@@ -164,7 +165,8 @@ impl Stats {
             return Err(Error::unanswered(first.kind, message));
         }
         if self.received() > 0 {
-            return Ok(());
+            let loss = percent(self.lost, self.sent());
+            return thresholds.check(loss, self.latency.quantile(0.99), self.errors());
         }
         // The server's own words come last, and tell most.
         Err(match self.connection_errors.iter().last() {
