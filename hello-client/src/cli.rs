@@ -1,12 +1,16 @@
 //! The command line: its help, and what clap makes of it.
 
 use std::ffi::OsString;
+use std::mem;
 
 use clap::{Parser, Subcommand};
 
 use crate::error::Error;
 use crate::load::validate_size;
-use crate::options::{BenchOptions, OutputOptions, PingOptions, SHORT_HELP, SayOptions, Target};
+use crate::options::{
+    BenchOptions, OutputOptions, PingOptions, SHORT_HELP, SayOptions, ServerOptions, Target,
+    measurement_timeout, servers_or_default, session_timeout,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -49,18 +53,26 @@ pub(crate) struct Cli {
     #[command(flatten)]
     say: SayOptions,
     #[command(flatten)]
-    pub(crate) target: Target,
+    server: ServerOptions,
     #[command(flatten)]
-    pub(crate) output: OutputOptions,
+    output: OutputOptions,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+enum Command {
     /// One scripted session: the same as no command
     #[command(after_help = SHORT_HELP, after_long_help = EXAMPLES)]
     Say(SayOptions),
     Bench(BenchOptions),
     Ping(PingOptions),
+}
+
+/// What is to be done, and with which server.
+#[derive(Debug)]
+pub(crate) enum Task {
+    Say(SayOptions, Target),
+    Bench(BenchOptions, Target),
+    Ping(PingOptions, Target),
 }
 
 /// Why there is nothing to run.
@@ -77,16 +89,20 @@ pub(crate) enum Exit {
     },
 }
 
-/// Reads a command line, the program's name first.
+/// Reads a command line, the program's name first, where `environment` is the value of
+/// `HELLO_SERVER`.
 ///
 /// # Errors
 ///
 /// [`Exit`], if there is nothing to run.
-pub(crate) fn parse(words: Vec<OsString>) -> Result<(Command, Target, OutputOptions), Exit> {
+pub(crate) fn parse(
+    words: Vec<OsString>,
+    environment: Option<OsString>,
+) -> Result<(Task, OutputOptions), Exit> {
     let json = words.iter().skip(1).take_while(|word| *word != "--").any(|word| word == "--json");
     let usage = |message| Exit::Usage { error: Error::usage(message), json };
     match Cli::try_parse_from(words) {
-        Ok(cli) => cli.validate().map_err(usage),
+        Ok(cli) => cli.validate(environment).map_err(usage),
         Err(error) if error.use_stderr() => Err(usage(one_line(&error))),
         Err(help) => {
             // Ignore a closed stdout.
@@ -98,28 +114,39 @@ pub(crate) fn parse(words: Vec<OsString>) -> Result<(Command, Target, OutputOpti
 
 impl Cli {
     /// Checks what clap cannot, and returns what is to be done.
-    fn validate(self) -> Result<(Command, Target, OutputOptions), String> {
-        let Self { command, say, mut target, output } = self;
+    fn validate(self, environment: Option<OsString>) -> Result<(Task, OutputOptions), String> {
+        let Self { command, mut say, server, output } = self;
         if command.is_some() && (!say.message.is_empty() || say.file.is_some()) {
             return Err("a command comes before its messages and its --file; put 'say' first, or \
                         -- before the messages"
                 .to_owned());
         }
-        let command = command.unwrap_or(Command::Say(say));
-        target.validate()?;
-        match &command {
-            Command::Say(_) => {}
-            Command::Bench(bench) => {
-                target = target.for_measurement();
+        let mut servers = mem::take(&mut say.servers.given);
+        let task = match command.unwrap_or(Command::Say(say)) {
+            Command::Say(mut say) => {
+                servers.append(&mut say.servers.given);
+                let servers = servers_or_default(servers, environment)?;
+                Task::Say(say, server.target(servers, session_timeout)?)
+            }
+            Command::Bench(mut bench) => {
+                servers.extend(bench.endpoint.take());
+                servers.append(&mut bench.servers.given);
+                let servers = servers_or_default(servers, environment)?;
+                let target = server.target(servers, measurement_timeout)?;
                 bench.validate(&target)?;
                 validate_size(bench.size, &target)?;
+                Task::Bench(bench, target)
             }
-            Command::Ping(ping) => {
-                target = target.for_measurement();
+            Command::Ping(mut ping) => {
+                servers.extend(ping.endpoint.take());
+                servers.append(&mut ping.servers.given);
+                let servers = servers_or_default(servers, environment)?;
+                let target = server.target(servers, measurement_timeout)?;
                 validate_size(ping.size, &target)?;
+                Task::Ping(ping, target)
             }
-        }
-        Ok((command, target, output))
+        };
+        Ok((task, output))
     }
 }
 

@@ -19,18 +19,18 @@ use std::process::ExitCode;
 
 use log::LevelFilter;
 
-use cli::{Command, Exit};
+use cli::{Exit, Task};
 use say::Transcript;
 
 fn main() -> ExitCode {
     let out = io::stdout().lock();
-    match cli::parse(env::args_os().collect()) {
-        Ok((command, target, output)) => {
+    match cli::parse(env::args_os().collect(), env::var_os("HELLO_SERVER")) {
+        Ok((task, output)) => {
             log_to_stderr(output.log_level());
-            match command {
-                Command::Say(options) => say::run(&options, &target, &output, out),
-                Command::Bench(options) => bench::run(&options, &target, &output, out),
-                Command::Ping(options) => ping::run(&options, &target, &output, out),
+            match task {
+                Task::Say(options, target) => say::run(&options, &target, &output, out),
+                Task::Bench(options, target) => bench::run(&options, &target, &output, out),
+                Task::Ping(options, target) => ping::run(&options, &target, &output, out),
             }
         }
         Err(Exit::Help) => ExitCode::SUCCESS,

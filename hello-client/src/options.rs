@@ -1,17 +1,20 @@
 //! What a command line asks for, as clap reads it, and the checks that clap cannot make.
 
+mod target;
+
 use std::ffi::OsString;
-use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
+use clap::builder::RangedU64ValueParser;
 use clap::{ArgAction, Args};
-use hello_proto::{
-    DEFAULT_MAX_MESSAGE, Endpoint, EndpointSpec, Framing, MAX_MESSAGE, MessageError, check_datagram,
-};
+use hello_proto::EndpointSpec;
 use log::LevelFilter;
-use socket2::Domain;
+
+use target::endpoint;
+pub(crate) use target::{
+    ServerOptions, Servers, Target, measurement_timeout, servers_or_default, session_timeout,
+};
 
 use crate::thresholds::Thresholds;
 
@@ -54,12 +57,6 @@ Exit codes:
   2  the command line asks for what cannot be done; nothing was sent
   3  the server could not be reached, not once";
 
-/// How long connecting may take, and each reply, by default.
-const TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The same in a measurement over datagrams, where a lost one holds up its place in a closed loop.
-const DATAGRAM_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// Small enough that no time to which it is added overflows.
 const MAX_DURATION: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -67,7 +64,7 @@ const MAX_DURATION: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 const MAX_COUNT: u64 = 1_000_000_000_000;
 
 /// One scripted session.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct SayOptions {
     /// What to say; Michael Tracy Sarah, if there is no --file either
     pub(crate) message: Vec<OsString>,
@@ -77,6 +74,8 @@ pub(crate) struct SayOptions {
     /// anything is sent; what is piped or typed is sent line by line as it comes.
     #[arg(short, long, value_name = "FILE", conflicts_with = "message", verbatim_doc_comment)]
     pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) servers: Servers,
 }
 
 /// Load and latency: how many messages, how fast, how many lost
@@ -88,6 +87,9 @@ pub(crate) struct SayOptions {
 #[command(verbatim_doc_comment)]
 #[command(after_help = SHORT_HELP, after_long_help = BENCH_EXAMPLES)]
 pub(crate) struct BenchOptions {
+    /// Where the server listens, as with --server
+    #[arg(value_name = "ENDPOINT", value_parser = endpoint)]
+    pub(crate) endpoint: Option<EndpointSpec>,
     /// How many connections, or sockets for datagrams
     #[arg(short, long, value_name = "N", value_parser = count::<usize>(), default_value = "1")]
     pub(crate) connections: usize,
@@ -123,6 +125,8 @@ pub(crate) struct BenchOptions {
     pub(crate) hdr: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) thresholds: Thresholds,
+    #[command(flatten)]
+    pub(crate) servers: Servers,
 }
 
 impl BenchOptions {
@@ -156,6 +160,9 @@ impl BenchOptions {
 #[command(verbatim_doc_comment)]
 #[command(after_help = SHORT_HELP, after_long_help = PING_EXAMPLES)]
 pub(crate) struct PingOptions {
+    /// Where the server listens, as with --server
+    #[arg(value_name = "ENDPOINT", value_parser = endpoint)]
+    pub(crate) endpoint: Option<EndpointSpec>,
     /// From one message to the next
     #[arg(short, long, value_name = "DURATION", value_parser = positive, default_value = "1s")]
     pub(crate) interval: Duration,
@@ -167,107 +174,8 @@ pub(crate) struct PingOptions {
     pub(crate) size: usize,
     #[command(flatten)]
     pub(crate) thresholds: Thresholds,
-}
-
-/// A server, the way to it, and how to talk to it.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Server")]
-pub(crate) struct Target {
-    /// Where the server listens: HOST:PORT, or with tcp://, udp://, unix:// or unixgram://
-    ///
-    /// HOST:PORT is tcp://HOST:PORT; IPv6 addresses go in brackets; paths are
-    /// absolute, as in unix:///run/hello.sock. Every address of a name is tried in
-    /// turn.
-    #[arg(short = 's', long = "server", global = true, value_name = "ENDPOINT", value_parser = endpoint)]
-    #[arg(verbatim_doc_comment)]
-    #[arg(env = "HELLO_SERVER", default_value = "127.0.0.1:9999")]
-    pub(crate) endpoint: Endpoint,
-    /// How long connecting may take, and then each reply
-    ///
-    /// [default: 5s; bench and ping over udp and unixgram: 1s]
-    #[arg(long, global = true, value_name = "DURATION", value_parser = positive)]
-    timeout: Option<Duration>,
-    /// Keep trying for this long until the server is there
-    ///
-    /// Every try, so also the last one, may take its --timeout. Over UDP, which has no
-    /// connections, the first message is sent again until it is answered.
-    #[arg(verbatim_doc_comment)]
-    #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
-    #[arg(default_value = "0")]
-    pub(crate) wait: Duration,
-    /// Where a message ends on a stream; must match the server
-    #[arg(long, global = true, value_parser = framing(), default_value_t)]
-    pub(crate) framing: Framing,
-    /// The longest message, from 1 to 65499
-    #[arg(long = "max-message", global = true, value_name = "BYTES")]
-    #[arg(value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_MESSAGE as u64))]
-    #[arg(default_value_t = DEFAULT_MAX_MESSAGE)]
-    pub(crate) limit: usize,
-    /// Use only the IPv4 addresses of a name
-    #[arg(short = '4', global = true, conflicts_with = "ipv6")]
-    ipv4: bool,
-    /// Use only the IPv6 addresses of a name
-    #[arg(short = '6', global = true)]
-    ipv6: bool,
-    /// Connect from this address of this machine: IP, or IP:PORT
-    #[arg(long, global = true, value_name = "ADDR", value_parser = bind)]
-    pub(crate) bind: Option<SocketAddr>,
-}
-
-impl Target {
-    /// Whether messages are datagrams, rather than parts of a stream.
-    pub(crate) fn is_datagram(&self) -> bool {
-        matches!(self.endpoint, Endpoint::Udp(_) | Endpoint::Unixgram(_))
-    }
-
-    /// Checks that the server will receive, and answer, just this message.
-    pub(crate) fn check(&self, message: &[u8]) -> Result<(), MessageError> {
-        if self.is_datagram() {
-            check_datagram(message, self.limit)
-        } else {
-            self.framing.check(message, self.limit)
-        }
-    }
-
-    /// How long connecting may take, and each reply; never zero.
-    pub(crate) fn timeout(&self) -> Duration {
-        self.timeout.unwrap_or(TIMEOUT)
-    }
-
-    /// The family that an address of the server must have, if not any will do.
-    pub(crate) fn family(&self) -> Option<Domain> {
-        match self.bind {
-            _ if self.ipv4 => Some(Domain::IPV4),
-            _ if self.ipv6 => Some(Domain::IPV6),
-            bind => bind.map(Domain::for_address),
-        }
-    }
-
-    /// The same target, with the timeout of a measurement unless another was given.
-    pub(crate) fn for_measurement(mut self) -> Self {
-        if self.is_datagram() {
-            self.timeout.get_or_insert(DATAGRAM_TIMEOUT);
-        }
-        self
-    }
-
-    /// Checks what clap cannot.
-    pub(crate) fn validate(&self) -> Result<(), String> {
-        let is_unix = matches!(self.endpoint, Endpoint::Unix(_) | Endpoint::Unixgram(_));
-        let option = match self.bind {
-            _ if self.ipv4 => "-4",
-            _ if self.ipv6 => "-6",
-            Some(_) => "--bind",
-            None => return Ok(()),
-        };
-        match self.bind {
-            _ if is_unix => Err(format!("{option} cannot be used with --server {}", self.endpoint)),
-            Some(bind) if self.family() != Some(Domain::for_address(bind)) => {
-                Err(format!("{option} cannot be used with --bind {}", bind.ip()))
-            }
-            _ => Ok(()),
-        }
-    }
+    #[command(flatten)]
+    pub(crate) servers: Servers,
 }
 
 /// What is printed, and how.
@@ -317,30 +225,4 @@ fn positive(text: &str) -> Result<Duration, &'static str> {
         Ok(duration) if !duration.is_zero() => Ok(duration),
         _ => Err("expected more than 0 and at most 365 days, such as 500ms, 5s or 1m"),
     }
-}
-
-fn framing() -> impl TypedValueParser<Value = Framing> {
-    PossibleValuesParser::new(Framing::ALL.map(Framing::name))
-        .try_map(|name| name.parse::<Framing>())
-}
-
-fn endpoint(text: &str) -> Result<Endpoint, String> {
-    let endpoint = match text.parse() {
-        Ok(EndpointSpec::HostPort(address)) => Endpoint::Tcp(address),
-        Ok(EndpointSpec::Endpoint(endpoint)) => endpoint,
-        Err(error) => return Err(hello_proto::EndpointError::to_string(&error)),
-    };
-    match &endpoint {
-        Endpoint::Tcp(address) | Endpoint::Udp(address) if address.port == 0 => {
-            Err("port 0 is only for servers".to_owned())
-        }
-        _ => Ok(endpoint),
-    }
-}
-
-fn bind(text: &str) -> Result<SocketAddr, &'static str> {
-    let address = text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 0));
-    address.or_else(|_| text.parse()).map_err(|_| {
-        "expected an address of this machine, as in 192.0.2.7, ::1, 192.0.2.7:4000 or [::1]:4000"
-    })
 }

@@ -10,23 +10,29 @@ fn words(line: &[&str]) -> Vec<OsString> {
     ["hello-client"].iter().chain(line).map(OsString::from).collect()
 }
 
+fn task(words: Vec<OsString>) -> (Task, OutputOptions) {
+    parse(words, None).unwrap()
+}
+
 /// The server that a command line names, and the way to it.
 pub(crate) fn target(line: &[&str]) -> Target {
-    parse(words(line)).unwrap().1
+    match task(words(line)).0 {
+        Task::Say(_, target) | Task::Bench(_, target) | Task::Ping(_, target) => target,
+    }
 }
 
 /// The bench that a command line asks for.
 pub(crate) fn bench(line: &[&str]) -> (BenchOptions, Target, OutputOptions) {
-    match parse(words(&[&["bench"], line].concat())).unwrap() {
-        (Command::Bench(options), target, output) => (options, target, output),
+    match task(words(&[&["bench"], line].concat())) {
+        (Task::Bench(options, target), output) => (options, target, output),
         other => panic!("{other:?}"),
     }
 }
 
 /// The ping that a command line asks for.
 pub(crate) fn ping(line: &[&str]) -> (PingOptions, Target, OutputOptions) {
-    match parse(words(&[&["ping"], line].concat())).unwrap() {
-        (Command::Ping(options), target, output) => (options, target, output),
+    match task(words(&[&["ping"], line].concat())) {
+        (Task::Ping(options, target), output) => (options, target, output),
         other => panic!("{other:?}"),
     }
 }
@@ -36,14 +42,14 @@ fn messages(line: &[&str]) -> Vec<Vec<u8>> {
 }
 
 fn messages_of(words: Vec<OsString>) -> Vec<Vec<u8>> {
-    match parse(words).unwrap().0 {
-        Command::Say(options) => options.message.into_iter().map(OsStringExt::into_vec).collect(),
+    match task(words).0 {
+        Task::Say(options, _) => options.message.into_iter().map(OsStringExt::into_vec).collect(),
         other => panic!("{other:?}"),
     }
 }
 
 fn usage(line: &[&str]) -> String {
-    match parse(words(line)) {
+    match parse(words(line), None) {
         Err(Exit::Usage { error, json: false }) => error.to_string(),
         other => panic!("{other:?}"),
     }
@@ -75,6 +81,56 @@ fn options_work_on_both_sides_of_the_command() {
 }
 
 #[test]
+fn a_server_is_named_by_a_word_or_an_option_or_the_environment() {
+    let server =
+        |line: &[&str], environment: &str| match parse(words(line), Some(environment.into())) {
+            Ok((Task::Say(_, target) | Task::Bench(_, target) | Task::Ping(_, target), _)) => {
+                target.endpoint.to_string()
+            }
+            other => panic!("{line:?}: {other:?}"),
+        };
+    for command in ["bench", "ping"] {
+        assert_eq!(server(&[command, "a:1"], "http://"), "tcp://a:1");
+        assert_eq!(server(&[command, "udp://a:1", "--timeout", "1s"], "http://"), "udp://a:1");
+        assert_eq!(server(&["-s", "a:1", command], "http://"), "tcp://a:1");
+        assert_eq!(server(&[command], "unix:///x"), "unix:///x");
+        assert_eq!(server(&[command], ""), "tcp://127.0.0.1:9999");
+    }
+    assert_eq!(server(&["hi"], "udp://b:2"), "udp://b:2");
+}
+
+#[test]
+fn a_server_in_the_environment_that_cannot_be_one_is_named() {
+    for (environment, why) in [
+        (b"http://a:1".to_vec(), "'http://a:1' in HELLO_SERVER, as --server: unknown scheme"),
+        (b"a:0".to_vec(), "'a:0' in HELLO_SERVER, as --server: port 0 is only for servers"),
+        (b"\xff\n:1".to_vec(), "'\u{fffd}\\n:1' in HELLO_SERVER, as --server: "),
+    ] {
+        match parse(words(&[]), Some(OsString::from_vec(environment))) {
+            Err(Exit::Usage { error, .. }) => {
+                assert!(error.to_string().contains(why), "{why}: {error}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn more_than_one_server_is_not_reduced_to_one() {
+    for line in [
+        &["-s", "a:1", "-s", "b:2", "hi"][..],
+        &["-s", "a:1", "say", "-s", "b:2"],
+        &["ping", "a:1", "-s", "b:2"],
+        &["-s", "a:1", "ping", "b:2"],
+        &["bench", "-s", "a:1", "--server=b:2"],
+    ] {
+        let reported = usage(line);
+        assert!(reported.contains("--server"), "{line:?}: {reported}");
+        assert!(reported.contains("a:1 and b:2"), "{line:?}: {reported}");
+    }
+}
+
+#[test]
 fn the_name_of_a_command_is_a_message_behind_two_dashes() {
     assert_eq!(messages(&["--", "say", "--json"]), [&b"say"[..], b"--json"]);
     assert_eq!(messages(&["hi", "say"]), [&b"hi"[..], b"say"]);
@@ -90,7 +146,9 @@ fn messages_need_not_be_utf8() {
 #[test]
 fn json_is_known_even_where_the_rest_is_wrong() {
     for (line, expected) in [(&["--wat", "--json"], true), (&["--wat", "--"], false)] {
-        assert!(matches!(parse(words(line)), Err(Exit::Usage { json, .. }) if json == expected));
+        assert!(
+            matches!(parse(words(line), None), Err(Exit::Usage { json, .. }) if json == expected)
+        );
     }
 }
 
@@ -147,8 +205,8 @@ fn what_is_wrong_is_one_line_that_names_it() {
         (&["--bind", "here"], "'here' for '--bind <ADDR>': expected an address of this machine"),
         (&["-4", "-6"], "'-4' cannot be used with '-6'"),
         (&["-6", "--bind", "127.0.0.1"], "-6 cannot be used with --bind 127.0.0.1"),
-        (&["-4", "-s", "unix:///x"], "-4 cannot be used with --server unix:///x"),
-        (&["--bind", "::1", "-s", "unixgram:///x"], "--bind cannot be used with --server"),
+        (&["-4", "-s", "unix:///x"], "-4 cannot be used with unix:///x"),
+        (&["--bind", "::1", "-s", "unixgram:///x"], "--bind cannot be used with unixgram"),
         (&["-f", "names", "hi"], "'--file <FILE>' cannot be used with '[MESSAGE]...'"),
         (&["bench", "--rate", "0"], "'0' for '--rate <N>': 0 is not in 1.."),
         (&["bench", "--rate", "0.5"], "'0.5' for '--rate <N>': invalid digit found in string"),

@@ -109,7 +109,7 @@ fn a_file_is_read_from_where_it_stands() {
 fn what_cannot_be_read_is_named() {
     let target = target(&[]);
     let problem = |path: &str| {
-        let options = SayOptions { message: vec![], file: Some(path.into()) };
+        let options = SayOptions { file: Some(path.into()), ..SayOptions::default() };
         Script::open(&options, &target).map(drop).unwrap_err().to_string()
     };
     assert_eq!(
