@@ -85,10 +85,10 @@ pub struct ParseFramingError(pub(crate) ());
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ReplyError {
     /// The server ended the session with an error, for this reason.
-    #[error("the server ended the session: {}", .0.escape_ascii())]
+    #[error("the server ended the session: {}", shortened(.0))]
     Server(Vec<u8>),
     /// It said something else than it should have.
-    #[error("the server said \"{}\", expected {}", .reply.escape_ascii(), quoted(.expected))]
+    #[error("the server said {}, expected {}", quoted(.reply), or_nothing(.expected))]
     Mismatch {
         /// What it said.
         reply: Vec<u8>,
@@ -119,16 +119,31 @@ impl ReplyError {
     }
 }
 
-fn quoted(expected: &Option<Vec<u8>>) -> String {
-    match expected {
-        Some(reply) => format!("\"{}\"", reply.escape_ascii()),
-        None => "nothing more".to_owned(),
+/// Bytes from outside as an error shows them: in quotes, escaped, and cut after 200 bytes, so that
+/// no peer decides how long a line of a log or a terminal is.
+#[must_use]
+pub fn quoted(bytes: &[u8]) -> String {
+    format!("\"{}\"", shortened(bytes))
+}
+
+fn shortened(bytes: &[u8]) -> String {
+    /// In bytes, before they are escaped.
+    const MAX_SHOWN: usize = 200;
+    match bytes.split_at_checked(MAX_SHOWN) {
+        Some((shown, rest)) if !rest.is_empty() => {
+            format!("{}... ({} bytes)", shown.escape_ascii(), bytes.len())
+        }
+        _ => bytes.escape_ascii().to_string(),
     }
+}
+
+fn or_nothing(reply: &Option<Vec<u8>>) -> String {
+    reply.as_deref().map_or_else(|| "nothing more".to_owned(), quoted)
 }
 
 fn place(expected: &Option<Vec<u8>>) -> String {
     match expected {
-        Some(reply) => format!("before it said \"{}\"", reply.escape_ascii()),
+        Some(reply) => format!("before it said {}", quoted(reply)),
         None => "inside a reply".to_owned(),
     }
 }
@@ -136,6 +151,12 @@ fn place(expected: &Option<Vec<u8>>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_peer_said_is_shown_up_to_200_bytes() {
+        assert_eq!(quoted(&[b'x'; 200]), format!("\"{}\"", "x".repeat(200)));
+        assert_eq!(quoted(&[b'\n'; 201]), format!("\"{}... (201 bytes)\"", r"\n".repeat(200)));
+    }
 
     #[test]
     fn the_errors_of_messages_say_what_is_wrong_with_them() {

@@ -78,7 +78,7 @@ mod session;
 
 pub use datagram::{DatagramBuffer, check_datagram, check_greeting, greeted_message};
 pub use endpoint::{Endpoint, EndpointSpec, HostPort, MAX_UNIX_PATH};
-pub use error::{DecodeError, EndpointError, MessageError, ParseFramingError, ReplyError};
+pub use error::{DecodeError, EndpointError, MessageError, ParseFramingError, ReplyError, quoted};
 pub use framing::{Decoder, Framing};
 pub use greeting::{WELCOME, greeting};
 pub use session::{ClientSession, ErrorReason, ServerSession, SessionEnd};
