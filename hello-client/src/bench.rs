@@ -11,11 +11,12 @@ use socket2::Socket;
 
 use crate::error::{Error, ErrorKind};
 use crate::load::{self, ConnectionError, Partition, Plan, Rate, Stats};
-use crate::net::{locate, raise_fd_limit};
+use crate::net::raise_fd_limit;
 use crate::options::{BenchOptions, OutputOptions, Target};
 use crate::report::hgrm::HdrFile;
 use crate::report::progress::{self, Watched};
 use crate::report::{self, json, text};
+use crate::session::locate;
 use crate::units::number;
 
 /// How long a bench takes by default.

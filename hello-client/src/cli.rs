@@ -4,16 +4,18 @@ use std::ffi::OsString;
 use std::mem;
 
 use clap::{Parser, Subcommand};
+use hello_proto::Endpoint;
 
 use crate::error::Error;
 use crate::load::validate_size;
 use crate::options::{
-    BenchOptions, OutputOptions, PingOptions, SHORT_HELP, SayOptions, ServerOptions, Target,
-    measurement_timeout, servers_or_default, session_timeout,
+    BenchOptions, CheckOptions, OutputOptions, PingOptions, SHORT_HELP, SayOptions, ServerOptions,
+    Target, check_timeout, measurement_timeout, servers_or_default, session_timeout,
 };
 
 const EXAMPLES: &str = "\
 Examples:
+  hello-client check db1:9999             do TCP and UDP get there and back?
   hello-client                            Michael, Tracy and Sarah to 127.0.0.1:9999
   hello-client -s udp://[::1]:9999 Bob    does a datagram get there and back?
   hello-client -s db1:9999 --wait 60s hi  wait for a server that is starting
@@ -28,7 +30,7 @@ Exit codes:
   0  every reply came, and was right
   1  a reply was wrong, missing or late, or the server ended the session with an error
   2  the command line or the script asks for what cannot be done
-  3  the server could not be reached";
+  3  nothing ever came back";
 
 /// Says hello to a server over TCP, UDP or a Unix socket, and checks every reply
 ///
@@ -60,6 +62,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Check(CheckOptions),
     /// One scripted session: the same as no command
     #[command(after_help = SHORT_HELP, after_long_help = EXAMPLES)]
     Say(SayOptions),
@@ -70,6 +73,7 @@ enum Command {
 /// What is to be done, and with which server.
 #[derive(Debug)]
 pub(crate) enum Task {
+    Check(CheckOptions, Vec<Target>),
     Say(SayOptions, Target),
     Bench(BenchOptions, Target),
     Ping(PingOptions, Target),
@@ -123,6 +127,15 @@ impl Cli {
         }
         let mut servers = mem::take(&mut say.servers.given);
         let task = match command.unwrap_or(Command::Say(say)) {
+            Command::Check(mut check) => {
+                servers.append(&mut check.endpoints);
+                servers.append(&mut check.servers.given);
+                let servers = servers_or_default(servers, environment)?;
+                let sockets = [Endpoint::Tcp, Endpoint::Udp];
+                let targets = server.targets(servers, &sockets, check_timeout)?;
+                targets.iter().try_for_each(|target| check.validate(target))?;
+                Task::Check(check, targets)
+            }
             Command::Say(mut say) => {
                 servers.append(&mut say.servers.given);
                 let servers = servers_or_default(servers, environment)?;

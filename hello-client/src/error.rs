@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use hello_proto::{MessageError, ReplyError};
+use hello_proto::{Framing, MessageError, ReplyError};
 use serde::Serialize;
 use thiserror::Error;
 
@@ -73,31 +73,14 @@ impl Error {
         Self::unreached(ErrorKind::Usage, message)
     }
 
-    /// The server could not be reached.
+    /// Nothing ever came back from the server.
     pub(crate) fn unreached(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), reply: None, is_reached: false }
     }
 
-    /// The server was reached, and its replies are not what they should be.
+    /// The server answered, and its replies are not what they should be.
     pub(crate) fn unanswered(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { is_reached: true, ..Self::unreached(kind, message) }
-    }
-
-    /// `error` came instead of what was `expected` of the server at `peer` within `timeout`.
-    pub(crate) fn instead_of(
-        expected: &str,
-        error: &io::Error,
-        peer: &str,
-        timeout: Duration,
-    ) -> Self {
-        let kind = ErrorKind::from(error);
-        let happened = match kind {
-            ErrorKind::Timeout => format!("no reply from {peer} within {timeout:?}"),
-            ErrorKind::Refused => format!("connection refused by {peer}"),
-            ErrorKind::Closed => format!("connection closed by {peer}"),
-            _ => format!("{peer}: {error}"),
-        };
-        Self::unanswered(kind, format!("{happened}, expected {expected}"))
     }
 
     /// Standard output cannot be written.
@@ -109,16 +92,32 @@ impl Error {
     pub(crate) fn join(errors: Vec<Self>) -> Self {
         let join = |first: Self, next: Self| Self {
             message: format!("{}; {}", first.message, next.message),
+            is_reached: first.is_reached || next.is_reached,
             ..first
         };
         errors.into_iter().reduce(join).expect("a name that resolves has an address to fail on")
     }
 
-    /// The same error, of a datagram socket that had not received anything.
-    pub(crate) fn before_any_reply(self) -> Self {
-        // Silence is a late reply; only an error from the network says that nobody is there.
-        let is_silence = !matches!(self.kind, ErrorKind::Refused | ErrorKind::Unreachable);
-        Self { is_reached: is_silence, ..self }
+    /// The same error, of a server that has answered before, or that has not.
+    pub(crate) fn of_server(self, is_reached: bool) -> Self {
+        Self { is_reached, ..self }
+    }
+
+    /// The same error, with `context` before its message.
+    pub(crate) fn in_context(self, context: &str) -> Self {
+        Self { message: format!("{context}: {}", self.message), ..self }
+    }
+
+    /// What the same error is, since the server's welcome is in `framing`.
+    pub(crate) fn of_other_framing(self, framing: Framing) -> Self {
+        let message = format!("the server speaks another framing: try --framing {framing}");
+        Self { kind: ErrorKind::Mismatch, message, ..self }
+    }
+
+    /// The same error, with what it probably means.
+    pub(crate) fn with_hint(mut self, hint: &str) -> Self {
+        self.message += &format!(" ({hint})");
+        self
     }
 
     /// The same error, after retries that took this long.
@@ -127,7 +126,21 @@ impl Error {
         self
     }
 
-    /// 1: a reply was wrong, missing or late; 2: usage; 3: the server could not be reached.
+    /// Whether it may pass by itself while a server starts, or the backend of a balancer.
+    pub(crate) fn is_temporary(&self) -> bool {
+        match self.kind {
+            ErrorKind::Usage | ErrorKind::Threshold => false,
+            ErrorKind::Mismatch => self.reply.as_ref().is_some_and(Vec::is_empty),
+            ErrorKind::Refused
+            | ErrorKind::Timeout
+            | ErrorKind::Unresolved
+            | ErrorKind::Unreachable
+            | ErrorKind::Closed
+            | ErrorKind::Server => true,
+        }
+    }
+
+    /// 1: something answered, but not as it should; 2: usage; 3: nothing ever came back.
     pub(crate) fn exit_code(&self) -> u8 {
         match self.kind {
             ErrorKind::Usage => 2,
@@ -159,9 +172,4 @@ pub(crate) fn advise(error: MessageError) -> String {
         MessageError::Empty | MessageError::SessionClosed => "",
     };
     format!("{error}{advice}")
-}
-
-/// Bytes from outside, in quotes and escaped.
-pub(crate) fn quoted(bytes: &[u8]) -> String {
-    format!("\"{}\"", bytes.escape_ascii())
 }

@@ -2,6 +2,7 @@
 //! in its exit code whether the path to that server works; and it measures that path.
 
 mod bench;
+mod check;
 mod cli;
 mod error;
 mod load;
@@ -10,6 +11,7 @@ mod options;
 mod ping;
 mod report;
 mod say;
+mod session;
 mod thresholds;
 mod units;
 
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
         Ok((task, output)) => {
             log_to_stderr(output.log_level());
             match task {
+                Task::Check(options, targets) => check::run(&options, &targets, &output, out),
                 Task::Say(options, target) => say::run(&options, &target, &output, out),
                 Task::Bench(options, target) => bench::run(&options, &target, &output, out),
                 Task::Ping(options, target) => ping::run(&options, &target, &output, out),

@@ -1,25 +1,28 @@
 //! Sockets of all four kinds, on which no call blocks past its deadline.
 
 mod connect;
-mod locate;
+mod deadline;
+mod icmp;
+mod resolve;
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hello_proto::HostPort;
 use log::{debug, info};
-use socket2::{Domain, SockAddr, Socket};
+use socket2::{SockAddr, Socket};
 
 use crate::error::{Error, ErrorKind};
+use crate::options::Target;
 
-pub(crate) use connect::{begin_connect, connect, connect_each, finish_connect};
-pub(crate) use locate::{Route, first_answering, locate};
+pub(crate) use connect::{addresses, begin_connect, connect, connect_each, finish_connect};
+pub(crate) use deadline::{Deadline, Timeout};
 
 /// The pause between a failed attempt and the next one.
 pub(crate) const RETRY_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How often a wait for a server is reported.
+const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A socket whose other end is a server, or for datagrams, where a server may be.
 #[derive(Debug)]
@@ -29,16 +32,28 @@ pub(crate) struct Connection {
     pub(crate) local: Option<String>,
     /// The server's address.
     pub(crate) peer: String,
+    /// How long connecting took.
+    pub(crate) connected_in: Duration,
+    /// How many other addresses of the server were tried before, in vain.
+    pub(crate) failed_addresses: u64,
+    /// Whether anything was received.
+    pub(crate) is_reached: bool,
 }
 
 impl Connection {
-    fn new(socket: Socket, peer: &SockAddr) -> Self {
+    fn new(socket: Socket, peer: &SockAddr, connected_in: Duration) -> Self {
         let local = socket.local_addr().ok().as_ref().and_then(address_text);
-        Self { socket, local, peer: address_text(peer).unwrap_or_default() }
+        let peer = address_text(peer).unwrap_or_default();
+        Self { socket, local, peer, connected_in, failed_addresses: 0, is_reached: false }
+    }
+
+    /// Its socket alone.
+    pub(crate) fn into_socket(self) -> Socket {
+        self.socket
     }
 
     /// Logs which server was reached, and from where.
-    fn log_as(&self, reached: &str) {
+    pub(crate) fn log_as(&self, reached: &str) {
         let local = self.local.as_deref().unwrap_or("an unnamed socket");
         info!("{reached} {} from {local}", self.peer);
     }
@@ -48,9 +63,9 @@ impl Connection {
     /// # Errors
     ///
     /// Those of send(2), and [`io::ErrorKind::TimedOut`].
-    pub(crate) fn send(&mut self, mut bytes: &[u8], deadline: Instant) -> io::Result<()> {
+    pub(crate) fn send(&mut self, mut bytes: &[u8], deadline: Deadline) -> io::Result<()> {
         loop {
-            self.socket.set_write_timeout(Some(remaining(deadline)?))?;
+            self.socket.set_write_timeout(Some(deadline.remaining()?))?;
             match self.socket.write(bytes) {
                 Ok(sent) => bytes = &bytes[sent..],
                 Err(error) if is_transient(&error) => continue,
@@ -68,14 +83,37 @@ impl Connection {
     /// # Errors
     ///
     /// Those of recv(2), and [`io::ErrorKind::TimedOut`].
-    pub(crate) fn receive(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+    pub(crate) fn receive(&mut self, buffer: &mut [u8], deadline: Deadline) -> io::Result<usize> {
         loop {
-            self.socket.set_read_timeout(Some(remaining(deadline)?))?;
+            self.socket.set_read_timeout(Some(deadline.remaining()?))?;
             match self.socket.read(buffer) {
                 Err(error) if is_transient(&error) => {}
-                outcome => return outcome,
+                Ok(length) => {
+                    self.is_reached |= length > 0;
+                    return Ok(length);
+                }
+                Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Forgets what the network said so far.
+    pub(crate) fn discard_errors(&self) {
+        icmp::discard(&self.socket);
+    }
+
+    /// What `error` says of the server, which came instead of what was `expected` until `deadline`.
+    pub(crate) fn error(&self, error: &io::Error, expected: &str, deadline: Deadline) -> Error {
+        let peer = &self.peer;
+        let kind = ErrorKind::from(error);
+        let message = match kind {
+            ErrorKind::Timeout => {
+                format!("no reply from {peer} within {deadline}, expected {expected}")
+            }
+            ErrorKind::Closed => format!("connection closed by {peer}, expected {expected}"),
+            _ => icmp::describe(error, &self.socket, peer),
+        };
+        Error::unreached(kind, message).of_server(self.is_reached)
     }
 }
 
@@ -83,24 +121,6 @@ impl Connection {
 /// only wakes us at about that time.
 fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
-}
-
-/// How long until `deadline`, as the timeout of a socket, to which zero means none.
-///
-/// # Errors
-///
-/// [`io::ErrorKind::TimedOut`], once it is over.
-fn remaining(deadline: Instant) -> io::Result<Duration> {
-    match deadline.saturating_duration_since(Instant::now()) {
-        Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
-        remaining => Ok(remaining.max(Duration::from_millis(1))),
-    }
-}
-
-/// When the first of `parts` equal parts of the time until `deadline` is over.
-fn split(deadline: Instant, parts: usize) -> Instant {
-    let now = Instant::now();
-    now + deadline.saturating_duration_since(now).div_f64(parts as f64)
 }
 
 /// An address as people write it, with `@` before a name in the abstract namespace, as in ss(8).
@@ -114,57 +134,38 @@ fn address_text(address: &SockAddr) -> Option<String> {
     address.as_pathname().map(|path| path.display().to_string())
 }
 
-/// The addresses of `server` that may be tried, in the order to try them; at least one.
-///
-/// # Errors
-///
-/// [`ErrorKind::Unresolved`], if there are none, or they are not known in time.
-fn resolve(
-    server: &HostPort,
-    family: Option<Domain>,
-    deadline: Instant,
-) -> Result<Vec<SocketAddr>, Error> {
-    let host = &server.host;
-    let unresolved = |why: &str| {
-        Error::unreached(ErrorKind::Unresolved, format!("cannot resolve '{host}': {why}"))
-    };
-    let (sender, receiver) = mpsc::channel();
-    let query = (host.clone(), server.port);
-    // getaddrinfo(3) has no timeout; past the deadline its thread is abandoned.
-    thread::spawn(move || sender.send(query.to_socket_addrs().map(Vec::from_iter)));
-    let mut addresses = receiver
-        .recv_timeout(deadline.saturating_duration_since(Instant::now()))
-        .map_err(|_| unresolved("timed out"))?
-        .map_err(|error| unresolved(&error.to_string()))?;
-    addresses.retain(|address| family.is_none_or(|family| family == Domain::for_address(*address)));
-    match family {
-        _ if !addresses.is_empty() => Ok(addresses),
-        Some(Domain::IPV4) => Err(unresolved("it has no IPv4 address")),
-        Some(_) => Err(unresolved("it has no IPv6 address")),
-        None => Err(unresolved("it has no address")),
-    }
-}
-
-/// Makes an attempt, and then others until one succeeds or `wait` is over. `attempt` receives
-/// whether it is the last one, which begins when the wait is over.
+/// Makes an attempt, and then others until one succeeds, one fails for good, or the `--wait` of
+/// `target` is over. It ends less than a second after that, whatever the timeout is.
 ///
 /// # Errors
 ///
 /// How the last attempt failed, with the time spent if there was any to spend.
 pub(crate) fn retry_until<T>(
-    wait: Duration,
-    mut attempt: impl FnMut(bool) -> Result<T, Error>,
+    target: &Target,
+    mut attempt: impl FnMut(Timeout) -> Result<T, Error>,
 ) -> Result<T, Error> {
+    let wait = target.wait;
+    let timeout = Timeout::new(target.timeout());
+    if wait.is_zero() {
+        return attempt(timeout);
+    }
     let started = Instant::now();
+    let mut next_report = started;
     loop {
-        let is_last = started.elapsed() >= wait;
-        let error = match attempt(is_last) {
+        let error = match attempt(timeout.until(started + wait)) {
             Ok(done) => return Ok(done),
-            Err(error) if wait.is_zero() => return Err(error),
-            Err(error) if is_last => return Err(error.after_retries(started.elapsed())),
+            Err(error) if !error.is_temporary() => return Err(error),
+            Err(error) if started.elapsed() >= wait => {
+                return Err(error.after_retries(started.elapsed()));
+            }
             Err(error) => error,
         };
         debug!("{error}; trying again");
+        if Instant::now() >= next_report {
+            next_report = Instant::now() + REPORT_INTERVAL;
+            let left = wait.saturating_sub(started.elapsed()).as_secs();
+            info!("waiting for {}, for up to {left} s more: {error}", target.endpoint);
+        }
         thread::sleep(RETRY_INTERVAL.min(wait.saturating_sub(started.elapsed())));
     }
 }

@@ -8,17 +8,38 @@ use std::time::Duration;
 
 use clap::builder::RangedU64ValueParser;
 use clap::{ArgAction, Args};
-use hello_proto::EndpointSpec;
+use hello_proto::{EndpointSpec, MessageError};
 use log::LevelFilter;
 
 use target::endpoint;
 pub(crate) use target::{
-    ServerOptions, Servers, Target, measurement_timeout, servers_or_default, session_timeout,
+    ServerOptions, Servers, Target, check_timeout, measurement_timeout, servers_or_default,
+    session_timeout,
 };
 
+use crate::error::advise;
 use crate::thresholds::Thresholds;
 
 pub(crate) const SHORT_HELP: &str = "See --help for examples and exit codes.";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  hello-client check                             TCP and UDP to 127.0.0.1:9999
+  hello-client check db1:9999 udp://db2:9999     three paths at the same time
+  hello-client check db1:9999 --wait 60s -q      a script waits until both work
+  hello-client check db1:9999 --size 1400 --max-message 65499
+                                                 do large datagrams pass, too?
+  hello-client check db1:9999 --max-p99 20ms     a yes only if it is fast enough
+  hello-client check --json | jq '.checks[].error'
+
+Over TCP and unix a check is a whole session: connect, welcome, one message and its
+reply, exit. Over UDP and unixgram the message is sent up to --tries times.
+
+Exit codes:
+  0  every endpoint answered rightly
+  1  something answered, but wrongly, or worse than a threshold
+  2  the command line asks for what cannot be done; nothing was sent
+  3  nothing ever came back from at least one of them";
 
 const BENCH_EXAMPLES: &str = "\
 Examples:
@@ -62,6 +83,42 @@ const MAX_DURATION: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// A larger number is surely a typing error.
 const MAX_COUNT: u64 = 1_000_000_000_000;
+
+/// Does the path work, and if not, why? A yes or a no for each endpoint
+///
+/// Checks each ENDPOINT, all at the same time, and prints a line for each: that it is
+/// ok, with the round trip, or why it is not. With -q only the exit code tells.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+#[command(after_help = SHORT_HELP, after_long_help = CHECK_EXAMPLES)]
+pub(crate) struct CheckOptions {
+    /// Where the servers listen, as with --server; HOST:PORT is TCP and UDP
+    #[arg(value_name = "ENDPOINT", value_parser = endpoint)]
+    pub(crate) endpoints: Vec<EndpointSpec>,
+    /// How often a datagram is sent that is not answered within --timeout
+    #[arg(long, value_name = "N", value_parser = count::<u32>(), default_value = "3")]
+    pub(crate) tries: u32,
+    /// The bytes of the message
+    #[arg(long, value_name = "BYTES", default_value = "16")]
+    pub(crate) size: usize,
+    #[command(flatten)]
+    pub(crate) thresholds: Thresholds,
+    #[command(flatten)]
+    pub(crate) servers: Servers,
+}
+
+impl CheckOptions {
+    /// Checks what clap cannot.
+    pub(crate) fn validate(&self, target: &Target) -> Result<(), String> {
+        let checked = match self.size {
+            length if length > target.limit => {
+                Err(MessageError::TooLong { length, limit: target.limit })
+            }
+            length => target.check(&vec![b'a'; length]),
+        };
+        checked.map_err(|error| format!("--size {}: {}", self.size, advise(error)))
+    }
+}
 
 /// One scripted session.
 #[derive(Debug, Default, Args)]

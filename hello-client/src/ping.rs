@@ -8,9 +8,9 @@ use std::time::Instant;
 
 use crate::error::{Error, ErrorKind};
 use crate::load::{self, Batch, ConnectionError, Event, Observer, Partition, Plan, Rate, Stats};
-use crate::net::{Route, locate};
 use crate::options::{OutputOptions, PingOptions, Target};
 use crate::report::{self, json, text};
+use crate::session::{Route, locate};
 use crate::units::{plural, time};
 
 /// Pings, and reports on `out`.

@@ -60,14 +60,14 @@ impl<W: Write> Transcript<W> {
     /// # Errors
     ///
     /// `outcome`, or standard output cannot be written.
-    fn welcomed(&mut self, outcome: Result<(), Error>) -> Result<(), Error> {
+    fn welcomed<T>(&mut self, outcome: Result<T, Error>) -> Result<T, Error> {
         let reply = reply(&outcome, || WELCOME.to_vec());
         self.print(reply.as_deref())?;
         self.report.welcomed(reply.as_deref());
         outcome
     }
 
-    /// `message` was sent, and after `round_trip` its greeting came, or something else.
+    /// `message` was sent, and after `round_trip`, if that is known, its greeting came, or something else.
     ///
     /// # Errors
     ///
@@ -76,7 +76,7 @@ impl<W: Write> Transcript<W> {
         &mut self,
         message: &[u8],
         outcome: Result<(), Error>,
-        round_trip: Duration,
+        round_trip: Option<Duration>,
     ) -> Result<(), Error> {
         let reply = reply(&outcome, || greeting(message));
         self.print(reply.as_deref())?;
@@ -111,6 +111,6 @@ impl<W: Write> Transcript<W> {
 }
 
 /// What the server said: the right reply, or what came instead of it, if anything.
-fn reply(outcome: &Result<(), Error>, right: impl FnOnce() -> Vec<u8>) -> Option<Vec<u8>> {
-    outcome.as_ref().map_or_else(|error| error.reply.clone(), |()| Some(right()))
+fn reply<T>(outcome: &Result<T, Error>, right: impl FnOnce() -> Vec<u8>) -> Option<Vec<u8>> {
+    outcome.as_ref().map_or_else(|error| error.reply.clone(), |_| Some(right()))
 }

@@ -1,4 +1,5 @@
-//! Servers that violate the protocol: the client reports it and exits with 1.
+//! Servers that violate the protocol: the client reports it and exits with 1, or with 3 if nothing
+//! ever came back.
 
 use std::fs::File;
 use std::thread;
@@ -12,12 +13,12 @@ use crate::harness::{Client, FakeServer, Finished, RawClient, Server};
 /// once without. Returns the kind of the error, and the outcome without.
 #[track_caller]
 fn against(act: impl Fn(&mut RawClient)) -> (String, Finished) {
-    within("20s", act)
+    within("20s", 1, act)
 }
 
-/// The same, with this `--timeout`.
+/// The same, with this `--timeout` and exit code.
 #[track_caller]
-fn within(timeout: &str, act: impl Fn(&mut RawClient)) -> (String, Finished) {
+fn within(timeout: &str, code: i32, act: impl Fn(&mut RawClient)) -> (String, Finished) {
     let fake = FakeServer::open();
     let run = |option| {
         let words = ["-s", &fake.endpoint(), "--timeout", timeout, option, "Michael"];
@@ -25,7 +26,7 @@ fn within(timeout: &str, act: impl Fn(&mut RawClient)) -> (String, Finished) {
         let mut connection = fake.accept();
         act(&mut connection);
         let finished = client.wait();
-        finished.expect_error_line(1, &["tcp://127.0.0.1:"]);
+        finished.expect_error_line(code, &["tcp://127.0.0.1:"]);
         finished
     };
     let object: Value = serde_json::from_slice(&run("--json").stdout).expect("an object");
@@ -89,7 +90,7 @@ fn an_error_of_the_server_is_printed_and_has_a_kind_of_its_own() {
 
 #[test]
 fn a_server_that_closes_early_is_reported_as_closed() {
-    let (kind, _) = against(|connection| connection.half_close());
+    let (kind, _) = within("20s", 3, |connection| connection.half_close());
     assert_eq!(kind, "closed");
     let (kind, finished) = against(|connection| {
         welcome(connection);
@@ -101,16 +102,16 @@ fn a_server_that_closes_early_is_reported_as_closed() {
 
 #[test]
 fn a_server_that_sends_nothing_times_out() {
-    let (kind, finished) = within("500ms", |_| {});
+    let (kind, finished) = within("500ms", 3, |_| {});
     assert_eq!((&*kind, finished.stdout_text()), ("timeout", ""));
-    let (kind, finished) = within("1s", welcome);
+    let (kind, finished) = within("1s", 1, welcome);
     assert_eq!((&*kind, finished.stdout_text()), ("timeout", "Welcome!\n"));
     assert!(finished.stderr.contains("1s"), "{}", finished.stderr);
 }
 
 #[test]
 fn a_reply_that_drips_past_the_timeout_times_out() {
-    let (kind, finished) = within("1s", |connection| {
+    let (kind, finished) = within("1s", 1, |connection| {
         welcome(connection);
         // 1.6 s in all, during which the client closes.
         for byte in b"Hello, Michael!\n" {
@@ -123,7 +124,7 @@ fn a_reply_that_drips_past_the_timeout_times_out() {
 
 #[test]
 fn a_server_that_does_not_close_after_exit_times_out() {
-    let (kind, finished) = within("1s", |connection| {
+    let (kind, finished) = within("1s", 1, |connection| {
         welcome(connection);
         connection.send(b"Hello, Michael!\n");
         connection.expect(b"exit\n");

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod bench;
+mod check;
 mod failures;
 mod framings;
 mod json;

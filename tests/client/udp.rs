@@ -33,7 +33,7 @@ fn a_message_without_a_reply_times_out() {
     let server = Server::start("udp://127.0.0.1:0 --max-message 5");
     let words = ["-s", server.endpoint("udp"), "--timeout", "1s", "Tracy", "Michael", "Sarah"];
     let (object, finished) = Client::json(words);
-    finished.expect_error_line(1, &["1s", "Hello, Michael!"]);
+    finished.expect_error_line(1, &["1s", "Hello, Michael!", "a shorter message", "--max-message"]);
     assert_eq!(object["error"]["kind"], "timeout");
     assert_eq!(object["messages"][0]["reply"], "Hello, Tracy!");
 }
@@ -43,7 +43,7 @@ fn a_udp_server_that_never_answers_times_out() {
     let silent = FakeUdpServer::open();
     let words = ["-s", &silent.endpoint(), "--timeout", "500ms", "Michael"];
     let (object, finished) = Client::json(words);
-    finished.expect_error_line(1, &[&silent.endpoint()]);
+    finished.expect_error_line(3, &[&silent.endpoint()]);
     assert_eq!(object["error"]["kind"], "timeout");
     silent.expect(b"Michael");
 }

@@ -93,3 +93,58 @@ fn a_wrong_welcome_is_not_retried() {
     fake.accept().send(b"Go away\n");
     client.wait().expect_error_line(1, &["Go away"]);
 }
+
+#[test]
+fn a_stream_that_closes_without_a_welcome_is_not_there_yet() {
+    let fake = FakeServer::open();
+    let client = Client::start(["-s", &fake.endpoint(), "--wait", "20s", "Michael"]);
+    // What a balancer does while its backend is down: an end, a reset, a rejection, an empty line.
+    drop(fake.accept());
+    fake.accept().reset();
+    fake.accept().send(b"Error: server is shutting down\n");
+    fake.accept().send(b"\n");
+    let mut connection = fake.accept();
+    connection.send(b"Welcome!\nHello, Michael!\n");
+    connection.expect(b"Michael\nexit\n");
+    connection.half_close();
+    let finished = client.wait();
+    assert_eq!((finished.code, finished.stdout_text()), (Some(0), "Welcome!\nHello, Michael!\n"));
+}
+
+#[test]
+fn an_empty_datagram_means_that_the_server_is_not_there_yet() {
+    let fake = FakeUdpServer::open();
+    let client = Client::start(["-s", &fake.endpoint(), "--wait", "20s", "Michael"]);
+    let client_address = fake.expect(b"Michael");
+    fake.send(b"", client_address);
+    let client_address = fake.expect(b"Michael");
+    fake.send(b"Hello, Michael!", client_address);
+    let finished = client.wait();
+    assert_eq!((finished.code, finished.stdout_text()), (Some(0), "Hello, Michael!\n"));
+}
+
+#[test]
+fn a_measurement_waits_for_the_welcome_too() {
+    let server = Server::start("tcp://127.0.0.1:0 --max-sessions 1");
+    let first = server.session();
+    let words = ["bench", "--messages", "3", "--warmup", "0", "--wait", "20s", "-vv", "-s"];
+    let mut client = Client::start(words.into_iter().chain([server.endpoint("tcp")]));
+    client.stderr.wait_for("server is full");
+    drop(first);
+    assert_eq!(client.wait().code, Some(0));
+}
+
+#[test]
+fn it_says_at_v_that_it_waits_and_for_what() {
+    let closed = FakeServer::closed();
+    let finished = Client::run(["-v", "-s", &closed.endpoint(), "--wait", "300ms"]);
+    let expected = format!("waiting for {}, for up to 0 s more: connection ref", closed.endpoint());
+    assert_eq!(finished.stderr.matches(&expected).count(), 1, "{}", finished.stderr);
+}
+
+#[test]
+fn an_empty_script_proves_nothing_over_udp() {
+    let silent = FakeUdpServer::open();
+    let finished = Client::run(["-s", &silent.endpoint(), "-f", "/dev/null"]);
+    finished.expect_error_line(2, &["no message"]);
+}

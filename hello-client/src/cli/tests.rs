@@ -18,6 +18,7 @@ fn task(words: Vec<OsString>) -> (Task, OutputOptions) {
 pub(crate) fn target(line: &[&str]) -> Target {
     match task(words(line)).0 {
         Task::Say(_, target) | Task::Bench(_, target) | Task::Ping(_, target) => target,
+        other @ Task::Check(..) => panic!("{other:?}"),
     }
 }
 
@@ -229,4 +230,23 @@ fn what_is_wrong_is_one_line_that_names_it() {
         assert!(reported.contains(expected), "{line:?}: {reported}");
         assert!(!reported.contains('\n'), "{line:?}: {reported}");
     }
+}
+
+/// The endpoints that a check goes to.
+fn checked(line: &[&str]) -> Vec<String> {
+    match task(words(&[&["check"], line].concat())).0 {
+        Task::Check(_, targets) => {
+            targets.iter().map(|target| target.endpoint.to_string()).collect()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_check_of_a_bare_address_is_one_of_tcp_and_of_udp() {
+    assert_eq!(checked(&[]), ["tcp://127.0.0.1:9999", "udp://127.0.0.1:9999"]);
+    assert_eq!(
+        checked(&["a:1", "unix:///x", "-s", "udp://b:2"]),
+        ["tcp://a:1", "udp://a:1", "unix:///x", "udp://b:2"]
+    );
 }

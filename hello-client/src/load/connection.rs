@@ -5,6 +5,7 @@ use std::mem;
 use std::os::fd::AsRawFd;
 use std::time::Instant;
 
+use hello_proto::WELCOME;
 use mio::event::Event as Readiness;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
@@ -73,6 +74,8 @@ pub(super) struct LoadConnection<S> {
     token: Token,
     /// Which of the plan's addresses to try, modulo their number.
     address: usize,
+    /// The socket was connected before the run, and the server has welcomed it.
+    is_preconnected: bool,
     is_reached: bool,
     /// The socket took only a part of what was to be written, and is registered for writing.
     is_blocked: bool,
@@ -96,6 +99,7 @@ impl<S: Session> LoadConnection<S> {
             state: State::Backoff(ConnectionError::Connect(ErrorKind::Closed), plan.start),
             token,
             address: 0,
+            is_preconnected: false,
             is_reached: false,
             is_blocked: false,
         }
@@ -193,8 +197,19 @@ impl<S: Session> LoadConnection<S> {
         self.set_connecting(socket, now, &cx.registry).map_err(failed)
     }
 
-    /// Waits for `socket`, which is connecting or connected already, to become writable.
-    pub(super) fn set_connecting(
+    /// Uses `socket`, which is connected, and on which the server has welcomed us.
+    pub(super) fn set_preconnected(
+        &mut self,
+        socket: Socket,
+        now: Instant,
+        registry: &Registry,
+    ) -> io::Result<()> {
+        self.is_preconnected = true;
+        self.set_connecting(socket, now, registry)
+    }
+
+    /// Waits for `socket` to become writable, which it is once it is connected.
+    fn set_connecting(
         &mut self,
         socket: Socket,
         now: Instant,
@@ -216,6 +231,11 @@ impl<S: Session> LoadConnection<S> {
             self.state = State::Established(socket);
             self.is_blocked = false;
             self.session.start(cx.plan, now);
+            if mem::take(&mut self.is_preconnected) {
+                let mut welcome = Vec::new();
+                cx.plan.target.framing.encode(WELCOME, &mut welcome);
+                self.session.receive(&welcome, now, cx.observer)?;
+            }
             if !S::IS_DATAGRAM {
                 self.reached(now, cx);
             }

@@ -72,7 +72,7 @@ impl<'a, S: Session> Engine<'a, S> {
             .collect();
         let quota = plan.quota(&partition);
         if let (Some(socket), Some(first)) = (partition.preconnected, connections.first_mut()) {
-            first.set_connecting(socket, plan.start, poll.registry())?;
+            first.set_preconnected(socket, plan.start, poll.registry())?;
         }
         Ok(Self {
             timer,

@@ -8,7 +8,8 @@ use log::info;
 use rustix::io::Errno;
 use socket2::{SockAddr, Socket, Type};
 
-use super::{Connection, address_text, remaining, resolve, retry_until, split};
+use super::resolve::resolve;
+use super::{Connection, Deadline, Timeout, address_text, icmp};
 use crate::error::{Error, ErrorKind};
 use crate::options::Target;
 
@@ -16,12 +17,10 @@ use crate::options::Target;
 ///
 /// # Errors
 ///
-/// Why none accepted, after retries for the `--wait` of `target`.
-pub(crate) fn connect(target: &Target) -> Result<Connection, Error> {
-    retry_until(target.wait, |_| {
-        let deadline = Instant::now() + target.timeout();
-        connect_first(target, &addresses(target, deadline)?, deadline)
-    })
+/// Why none accepted.
+pub(crate) fn connect(target: &Target, timeout: Timeout) -> Result<Connection, Error> {
+    let deadline = timeout.start();
+    connect_first(target, &addresses(target, deadline)?, deadline)
 }
 
 /// Makes a datagram socket for each address of `target`, at least one. That a server is there is
@@ -29,19 +28,23 @@ pub(crate) fn connect(target: &Target) -> Result<Connection, Error> {
 ///
 /// # Errors
 ///
-/// Why not even one could be made, after retries for the `--wait` of `target`.
-pub(crate) fn connect_each(target: &Target) -> Result<Vec<Connection>, Error> {
-    retry_until(target.wait, |_| {
-        let deadline = Instant::now() + target.timeout();
-        let (mut connections, mut errors) = (Vec::new(), Vec::new());
-        for address in addresses(target, deadline)? {
-            match connect_one(target, &address, deadline) {
-                Ok(connection) => connections.push(connection),
-                Err(error) => errors.push(error),
-            }
+/// Why not even one could be made.
+pub(crate) fn connect_each(target: &Target, timeout: Timeout) -> Result<Vec<Connection>, Error> {
+    let deadline = timeout.start();
+    let (mut connections, mut errors) = (Vec::new(), Vec::new());
+    for address in addresses(target, deadline)? {
+        match connect_one(target, &address, deadline) {
+            Ok(connection) => connections.push(connection),
+            Err(error) => errors.push(error),
         }
-        if connections.is_empty() { Err(Error::join(errors)) } else { Ok(connections) }
-    })
+    }
+    if connections.is_empty() {
+        return Err(Error::join(errors));
+    }
+    for connection in &mut connections {
+        connection.failed_addresses = errors.len() as u64;
+    }
+    Ok(connections)
 }
 
 /// Begins to connect a non-blocking socket, which is writable once that is done.
@@ -53,7 +56,7 @@ pub(crate) fn begin_connect(target: &Target, address: &SockAddr) -> Result<Socke
     let socket = bound_socket(target, address)?;
     match socket.set_nonblocking(true).and_then(|()| socket.connect(address)) {
         Err(error) if Errno::from_io_error(&error) != Some(Errno::INPROGRESS) => {
-            Err(unreached(target, address, &error))
+            Err(unreached(&socket, address, &error, Deadline::after(target.timeout())))
         }
         _ => Ok(socket),
     }
@@ -72,15 +75,16 @@ pub(crate) fn finish_connect(socket: &Socket) -> io::Result<()> {
 pub(super) fn connect_first(
     target: &Target,
     addresses: &[SockAddr],
-    deadline: Instant,
+    deadline: Deadline,
 ) -> Result<Connection, Error> {
     let mut errors = Vec::new();
     for (index, address) in addresses.iter().enumerate() {
         // An address that never answers must leave time for the others.
-        match connect_one(target, address, split(deadline, addresses.len() - index)) {
-            Ok(connection) => {
+        match connect_one(target, address, deadline.split(addresses.len() - index)) {
+            Ok(mut connection) => {
                 errors.iter().for_each(|error| info!("{error}"));
                 connection.log_as("connected to");
+                connection.failed_addresses = errors.len() as u64;
                 return Ok(connection);
             }
             Err(error) => errors.push(error),
@@ -94,7 +98,7 @@ pub(super) fn connect_first(
 /// # Errors
 ///
 /// [`ErrorKind::Unresolved`], if there are none, or they are not known in time.
-pub(super) fn addresses(target: &Target, deadline: Instant) -> Result<Vec<SockAddr>, Error> {
+pub(crate) fn addresses(target: &Target, deadline: Deadline) -> Result<Vec<SockAddr>, Error> {
     match &target.endpoint {
         Endpoint::Tcp(server) | Endpoint::Udp(server) => {
             let addresses = resolve(server, target.family(), deadline)?;
@@ -111,16 +115,25 @@ pub(super) fn addresses(target: &Target, deadline: Instant) -> Result<Vec<SockAd
 fn connect_one(
     target: &Target,
     address: &SockAddr,
-    deadline: Instant,
+    deadline: Deadline,
 ) -> Result<Connection, Error> {
     let socket = bound_socket(target, address)?;
-    connect_until(&socket, address, deadline)
-        .map_err(|error| unreached(target, address, &error))?;
-    Ok(Connection::new(socket, address))
+    let started = Instant::now();
+    icmp::keep_errors(&socket, address.domain(), true)
+        .and_then(|()| connect_until(&socket, address, deadline))
+        .map_err(|error| unreached(&socket, address, &error, deadline))?;
+    let connected_in = started.elapsed();
+    if !target.is_datagram() {
+        // From here on TCP gets over a route that is lost for a while.
+        icmp::keep_errors(&socket, address.domain(), false)
+            .map_err(|error| unreached(&socket, address, &error, deadline))?;
+    }
+    Ok(Connection::new(socket, address, connected_in))
 }
 
 fn bound_socket(target: &Target, address: &SockAddr) -> Result<Socket, Error> {
-    let failed = |error: io::Error| unreached(target, address, &error);
+    let failed =
+        |error: io::Error| Error::unreached(ErrorKind::Unreachable, format!("socket: {error}"));
     let kind = if target.is_datagram() { Type::DGRAM } else { Type::STREAM };
     let socket = Socket::new(address.domain(), kind, None).map_err(failed)?;
     if let Endpoint::Unixgram(_) = target.endpoint {
@@ -130,15 +143,18 @@ fn bound_socket(target: &Target, address: &SockAddr) -> Result<Socket, Error> {
         socket.bind(&unnamed).map_err(failed)?;
     }
     if let Some(bind) = target.bind {
-        socket.bind(&bind.into()).map_err(|error| {
+        // A port of ours may still be in TIME_WAIT. Datagrams have no such state, and there the
+        // option would let another process share the port.
+        let bound = if target.is_datagram() { Ok(()) } else { socket.set_reuse_address(true) };
+        bound.and_then(|()| socket.bind(&bind.into())).map_err(|error| {
             Error::unreached(ErrorKind::Unreachable, format!("--bind {bind}: {error}"))
         })?;
     }
     Ok(socket)
 }
 
-fn connect_until(socket: &Socket, address: &SockAddr, deadline: Instant) -> io::Result<()> {
-    let timeout = remaining(deadline)?;
+fn connect_until(socket: &Socket, address: &SockAddr, deadline: Deadline) -> io::Result<()> {
+    let timeout = deadline.remaining()?;
     if address.is_unix() {
         // With a full backlog connect(2) itself blocks; poll(2) would report an error.
         socket.set_write_timeout(Some(timeout))?;
@@ -169,15 +185,15 @@ fn configure_connected(socket: &Socket) -> io::Result<()> {
     Ok(())
 }
 
-fn unreached(target: &Target, address: &SockAddr, error: &io::Error) -> Error {
+fn unreached(socket: &Socket, address: &SockAddr, error: &io::Error, deadline: Deadline) -> Error {
     let place = address_text(address).unwrap_or_default();
-    let message = match (ErrorKind::from(error), error.kind()) {
-        (_, io::ErrorKind::NotFound) => format!("no such socket: {place}"),
-        (ErrorKind::Refused, _) => format!("connection refused by {place}"),
-        (ErrorKind::Timeout, _) => {
-            format!("connection to {place} timed out after {:?}", target.timeout())
-        }
-        _ => format!("{place}: {error}"),
+    let kind = ErrorKind::from(error);
+    let message = match kind {
+        ErrorKind::Timeout => format!(
+            "connection to {place} timed out after {deadline} (dropped on the way, or nothing \
+             answers there)"
+        ),
+        _ => icmp::describe(error, socket, &place),
     };
-    Error::unreached(ErrorKind::from(error), message)
+    Error::unreached(kind, message)
 }

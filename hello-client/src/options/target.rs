@@ -17,6 +17,9 @@ use super::{duration, positive};
 /// How long connecting may take, and each reply, by default.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The same in a check.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// The same in a measurement over datagrams, where a lost one holds up its place in a closed loop.
 const DATAGRAM_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -44,13 +47,13 @@ pub(crate) struct Servers {
 pub(crate) struct ServerOptions {
     /// How long connecting may take, and then each reply
     ///
-    /// [default: 5s; bench and ping over udp and unixgram: 1s]
+    /// [default: 5s; check, and bench and ping over udp and unixgram: 1s]
     #[arg(long, global = true, value_name = "DURATION", value_parser = positive)]
     timeout: Option<Duration>,
-    /// Keep trying for this long until the server is there
+    /// Keep trying for this long until the server is there, and answers
     ///
-    /// Every try, so also the last one, may take its --timeout. Over UDP, which has no
-    /// connections, the first message is sent again until it is answered.
+    /// It ends with the first reply, or within a second after this time. Over UDP, which
+    /// has no connections, the first message is sent again until it is answered.
     #[arg(verbatim_doc_comment)]
     #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
     #[arg(default_value = "0")]
@@ -182,6 +185,11 @@ impl Target {
     pub(crate) fn family(&self) -> Option<Domain> {
         self.family
     }
+}
+
+/// The default timeout of a check, for which a reply that comes later is as good as none.
+pub(crate) fn check_timeout(_: &Endpoint) -> Duration {
+    CHECK_TIMEOUT
 }
 
 /// The default timeout of a session.

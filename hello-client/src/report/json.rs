@@ -10,6 +10,17 @@ use crate::error::{Error, ErrorKind};
 use crate::load::{ErrorCounts, LatencySummary, Stats};
 use crate::options::{BenchOptions, PingOptions, Target};
 
+/// Writes `object` in one line.
+///
+/// # Errors
+///
+/// Standard output cannot be written.
+pub(crate) fn write_line(object: &impl Serialize, mut out: impl Write) -> Result<(), Error> {
+    let mut line = serde_json::to_vec(object).map_err(|error| Error::output(error.into()))?;
+    line.push(b'\n');
+    out.write_all(&line).and_then(|()| out.flush()).map_err(Error::output)
+}
+
 /// Writes `report`, and how the run ended, as one object in one line. With a usage error there was no
 /// run and there is no report; in all commands the object then has the same shape.
 ///
@@ -19,7 +30,7 @@ use crate::options::{BenchOptions, PingOptions, Target};
 pub(crate) fn write(
     report: &impl Serialize,
     outcome: &Result<(), Error>,
-    mut out: impl Write,
+    out: impl Write,
 ) -> Result<(), Error> {
     #[derive(Serialize)]
     struct Object<'a, R> {
@@ -34,9 +45,7 @@ pub(crate) fn write(
         outcome: if error.is_none() { "ok" } else { "failed" },
         error,
     };
-    let mut line = serde_json::to_vec(&object).map_err(|error| Error::output(error.into()))?;
-    line.push(b'\n');
-    out.write_all(&line).and_then(|()| out.flush()).map_err(Error::output)
+    write_line(&object, out)
 }
 
 /// A scripted session. Bytes that are not UTF-8 are shown lossily, and exactly in a `…_hex` beside.
@@ -76,15 +85,25 @@ impl SayReport {
     }
 
     /// What came after `message`, if anything did.
-    pub(crate) fn replied(&mut self, message: &[u8], reply: Option<&[u8]>, round_trip: Duration) {
+    pub(crate) fn replied(
+        &mut self,
+        message: &[u8],
+        reply: Option<&[u8]>,
+        round_trip: Option<Duration>,
+    ) {
         self.messages.push(Exchange {
             message: lossy(message),
             message_hex: hex_unless_utf8(message),
             reply: reply.map(lossy),
             reply_hex: reply.and_then(hex_unless_utf8),
-            rtt_us: reply.map(|_| (round_trip.as_secs_f64() * 1e7).round() / 10.0),
+            rtt_us: reply.and(round_trip).map(micros),
         });
     }
+}
+
+/// A time in microseconds, with one digit behind the point.
+pub(crate) fn micros(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e7).round() / 10.0
 }
 
 fn lossy(bytes: &[u8]) -> String {

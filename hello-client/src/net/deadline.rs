@@ -1,0 +1,101 @@
+//! Times that are set for something to happen.
+
+use std::fmt;
+use std::io;
+use std::iter;
+use std::time::{Duration, Instant};
+
+/// The end of one wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline {
+    at: Instant,
+    /// How long the wait is, as an error tells it.
+    wait: Duration,
+}
+
+impl Deadline {
+    /// This long from now.
+    pub(crate) fn after(wait: Duration) -> Self {
+        Self { at: Instant::now() + wait, wait }
+    }
+
+    /// When the first of `parts` equal parts of the time that remains is over.
+    pub(crate) fn split(self, parts: usize) -> Self {
+        match parts {
+            1 => self,
+            _ => Self::after(self.left().div_f64(parts as f64)),
+        }
+    }
+
+    /// The earlier one of this and `wait` from now.
+    fn at_most(self, wait: Duration) -> Self {
+        if self.left() <= wait { self } else { Self::after(wait) }
+    }
+
+    /// The time that remains, as the timeout of a socket, to which zero means none.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::TimedOut`], once it is over.
+    pub(super) fn remaining(self) -> io::Result<Duration> {
+        match self.left() {
+            Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
+            left => Ok(left.max(Duration::from_millis(1))),
+        }
+    }
+
+    /// The time that remains; zero once it is over.
+    pub(super) fn left(self) -> Duration {
+        self.at.saturating_duration_since(Instant::now())
+    }
+}
+
+impl fmt::Display for Deadline {
+    /// The whole wait, to the millisecond.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", Duration::from_millis(self.wait.as_millis().max(1) as u64))
+    }
+}
+
+/// How long each wait of an attempt may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timeout {
+    each: Duration,
+    /// When the last one is over.
+    end: Option<Instant>,
+}
+
+impl Timeout {
+    /// How long an attempt that begins at the end of the time for attempts may take.
+    const OVERTIME: Duration = Duration::from_millis(500);
+
+    /// From one datagram to a server that may not be there yet to the next one.
+    const RESEND_INTERVAL: Duration = Duration::from_millis(200);
+
+    /// Any number of waits of this length.
+    pub(crate) fn new(each: Duration) -> Self {
+        Self { each, end: None }
+    }
+
+    /// The same, in an attempt that should begin before `end`.
+    pub(super) fn until(self, end: Instant) -> Self {
+        Self { end: Some(end + Self::OVERTIME), ..self }
+    }
+
+    /// The ends of the waits for the answer to a datagram: where attempts are repeated, it is sent
+    /// again and again in each of them, since nothing tells that it was dropped.
+    pub(crate) fn resends(self) -> impl Iterator<Item = Deadline> {
+        let whole = self.start();
+        let (count, each) = match self.end {
+            Some(_) => (usize::MAX, Self::RESEND_INTERVAL),
+            None => (1, self.each),
+        };
+        iter::from_fn(move || (!whole.left().is_zero()).then(|| whole.at_most(each))).take(count)
+    }
+
+    /// A wait that begins now.
+    pub(crate) fn start(self) -> Deadline {
+        let left = self.end.map(|end| end.saturating_duration_since(Instant::now()));
+        Deadline::after(left.map_or(self.each, |left| left.min(self.each)))
+    }
+}

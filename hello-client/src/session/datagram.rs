@@ -1,0 +1,256 @@
+//! A session of datagrams: each message is one, and so is its reply.
+
+use std::collections::VecDeque;
+use std::io;
+use std::iter;
+use std::mem;
+use std::time::{Duration, Instant};
+
+use hello_proto::{check_greeting, greeted_message, greeting, quoted};
+use log::info;
+use rustix::io::Errno;
+
+use crate::error::{Error, ErrorKind};
+use crate::net::{Connection, Deadline, Timeout, connect_each};
+use crate::options::Target;
+
+/// How many replies are remembered, to recognize one that comes late or twice.
+const REPLY_HISTORY: usize = 1024;
+
+/// Room for the largest datagram.
+const BUFFER: usize = 64 * 1024;
+
+/// What a server is asked to find out only whether it is there.
+pub(super) const PROBE: &[u8] = b"?";
+
+/// How long the answer to that may take when a longer message was not answered.
+const PROBE_TIMEOUT: Duration = Duration::from_millis(400);
+
+/// Messages and replies on one socket.
+#[derive(Debug)]
+pub(crate) struct DatagramSession {
+    pub(crate) connection: Connection,
+    /// From sending a message to its reply, the last one that came; not known if that message was
+    /// sent more than once, since nobody can tell which one was answered (Karn's algorithm).
+    pub(crate) round_trip: Option<Duration>,
+    /// The messages that have not been answered yet, all different.
+    unanswered: Vec<Sent>,
+    /// The latest messages that were greeted.
+    greeted: VecDeque<Vec<u8>>,
+    buffer: Vec<u8>,
+}
+
+/// A message, when it was sent last, and how often.
+#[derive(Debug)]
+struct Sent {
+    message: Vec<u8>,
+    at: Instant,
+    times: u32,
+}
+
+impl DatagramSession {
+    /// A session with each address of a server. That it is there is not known before its first
+    /// reply.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no address to send to.
+    pub(crate) fn connect_each(target: &Target, timeout: Timeout) -> Result<Vec<Self>, Error> {
+        Ok(connect_each(target, timeout)?.into_iter().map(Self::new).collect())
+    }
+
+    fn new(connection: Connection) -> Self {
+        Self {
+            connection,
+            round_trip: None,
+            unanswered: Vec::new(),
+            greeted: VecDeque::new(),
+            buffer: vec![0; BUFFER],
+        }
+    }
+
+    /// Sends `message`, and waits for its greeting, or for that of an earlier message that has not
+    /// been answered yet.
+    ///
+    /// # Errors
+    ///
+    /// What came instead.
+    pub(crate) fn say(&mut self, message: &[u8], deadline: Deadline) -> Result<(), Error> {
+        self.round_trip = None;
+        let mut is_resent = false;
+        loop {
+            let outcome =
+                self.send(message, deadline).and_then(|()| self.receive(message, deadline));
+            return match outcome {
+                Ok(replied) => replied,
+                // With this the system has learned the path's MTU, and will send fragments.
+                Err(error) if is_too_long(&error) && !mem::replace(&mut is_resent, true) => {
+                    self.connection.discard_errors();
+                    continue;
+                }
+                Err(error) => {
+                    Err(self.connection.error(&error, &quoted(&greeting(message)), deadline))
+                }
+            };
+        }
+    }
+
+    fn send(&mut self, message: &[u8], deadline: Deadline) -> io::Result<()> {
+        let at = Instant::now();
+        self.connection.send(message, deadline)?;
+        match self.unanswered.iter_mut().find(|sent| sent.message == message) {
+            Some(sent) => {
+                *sent = Sent { at, times: sent.times + 1, message: mem::take(&mut sent.message) }
+            }
+            None => self.unanswered.push(Sent { message: message.to_vec(), at, times: 1 }),
+        }
+        Ok(())
+    }
+
+    /// Waits for a reply that is neither late nor a copy.
+    fn receive(&mut self, message: &[u8], deadline: Deadline) -> io::Result<Result<(), Error>> {
+        loop {
+            let length = self.connection.receive(&mut self.buffer, deadline)?;
+            let reply = &self.buffer[..length];
+            let greeted = greeted_message(reply);
+            let sent = self.unanswered.iter().position(|sent| Some(&*sent.message) == greeted);
+            if let Some(sent) = sent.map(|index| self.unanswered.swap_remove(index)) {
+                self.round_trip = (sent.times == 1).then(|| sent.at.elapsed());
+                if self.greeted.len() == REPLY_HISTORY {
+                    self.greeted.pop_front();
+                }
+                self.greeted.push_back(sent.message);
+                return Ok(Ok(()));
+            }
+            if self.greeted.iter().any(|earlier| Some(&**earlier) == greeted) {
+                info!("ignored {}, which came before", quoted(reply));
+            } else {
+                let wrong = check_greeting(reply, message).map_err(Error::from);
+                let is_first = self.greeted.is_empty();
+                return Ok(wrong.map_err(|error| {
+                    if is_first { error.in_context("not a hello server") } else { error }
+                }));
+            }
+        }
+    }
+}
+
+/// Asks one session after the other in each of `rounds`, which end at these times and are numbered
+/// from 0, and returns the first one that is answered.
+///
+/// # Errors
+///
+/// A wrong answer, or if there was none, why.
+pub(crate) fn first_answering(
+    mut sessions: Vec<DatagramSession>,
+    rounds: impl Iterator<Item = Deadline>,
+    mut ask: impl FnMut(&mut DatagramSession, u64, Deadline) -> Result<(), Error>,
+) -> Result<DatagramSession, Error> {
+    let mut errors = Vec::new();
+    let mut silences = Vec::new();
+    for (round, deadline) in (0..).zip(rounds) {
+        silences.clear();
+        let mut index = 0;
+        while index < sessions.len() {
+            let deadline = deadline.split(sessions.len() - index);
+            match ask(&mut sessions[index], round, deadline) {
+                Ok(()) => {
+                    let mut session = sessions.swap_remove(index);
+                    session.connection.failed_addresses += errors.len() as u64;
+                    return Ok(session);
+                }
+                Err(error) if error.reply.is_some() => return Err(error),
+                Err(error) if error.kind == ErrorKind::Timeout => {
+                    silences.push(error);
+                    index += 1;
+                }
+                // There is no point in asking it again.
+                Err(error) => {
+                    errors.push(error);
+                    sessions.remove(index);
+                }
+            }
+        }
+        if sessions.is_empty() {
+            break;
+        }
+    }
+    errors.append(&mut silences);
+    Err(Error::join(errors))
+}
+
+/// Whether a shorter message is answered than one of this `length`, which was not: then the path, or
+/// the server, drops only what is long.
+pub(crate) fn is_shorter_answered(target: &Target, length: usize) -> bool {
+    if length <= PROBE.len() {
+        return false;
+    }
+    let probed = DatagramSession::connect_each(target, Timeout::new(PROBE_TIMEOUT));
+    let answered = probed.and_then(|sessions| {
+        let once = iter::once(Deadline::after(PROBE_TIMEOUT));
+        first_answering(sessions, once, |session, _, deadline| session.say(PROBE, deadline))
+    });
+    answered.is_ok()
+}
+
+fn is_too_long(error: &io::Error) -> bool {
+    Errno::from_io_error(error) == Some(Errno::MSGSIZE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::tests::target;
+    use std::net::UdpSocket;
+    use std::thread;
+
+    /// A socket that is a server, and a session with it.
+    fn server_and_session() -> (UdpSocket, DatagramSession) {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("udp://{}", server.local_addr().unwrap());
+        let timeout = Timeout::new(Duration::from_secs(60));
+        let mut sessions =
+            DatagramSession::connect_each(&target(&["-s", &endpoint]), timeout).unwrap();
+        (server, sessions.remove(0))
+    }
+
+    #[test]
+    fn the_first_address_that_answers_is_talked_to() {
+        let [(_one, silent), (server, answering), (_two, last)] =
+            [(); 3].map(|()| server_and_session());
+        let expected = answering.connection.local.clone();
+        thread::spawn(move || {
+            let (_, client) = server.recv_from(&mut [0; 16]).unwrap();
+            server.send_to(b"Hello, Bob!", client).unwrap();
+        });
+        let once = iter::once(Deadline::after(Duration::from_secs(3)));
+        let reached =
+            first_answering(vec![silent, answering, last], once, |session, _, deadline| {
+                session.say(b"Bob", deadline)
+            });
+        assert_eq!(reached.unwrap().connection.local, expected);
+    }
+
+    #[test]
+    fn a_reply_is_timed_from_its_own_message() {
+        let (server, mut session) = server_and_session();
+        let short = || Deadline::after(Duration::from_millis(50));
+        assert_eq!(session.say(b"one", short()).unwrap_err().kind, ErrorKind::Timeout);
+        let (_, client) = server.recv_from(&mut [0; 16]).unwrap();
+        server.send_to(b"Hello, one!", client).unwrap();
+        session.say(b"two", short()).unwrap();
+        let round_trip = session.round_trip.unwrap();
+        assert!(round_trip >= Duration::from_millis(50), "{round_trip:?}");
+    }
+
+    #[test]
+    fn the_round_trip_of_a_message_that_was_sent_twice_is_not_known() {
+        let (server, mut session) = server_and_session();
+        let short = || Deadline::after(Duration::from_millis(50));
+        session.say(b"one", short()).unwrap_err();
+        let (_, client) = server.recv_from(&mut [0; 16]).unwrap();
+        server.send_to(b"Hello, one!", client).unwrap();
+        session.say(b"one", short()).unwrap();
+        assert_eq!(session.round_trip, None);
+    }
+}
