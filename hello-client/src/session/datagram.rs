@@ -86,6 +86,7 @@ impl DatagramSession {
                 // With this the system has learned the path's MTU, and will send fragments.
                 Err(error) if is_too_long(&error) && !mem::replace(&mut is_resent, true) => {
                     self.connection.discard_errors();
+                    self.unanswered.retain(|sent| sent.message != message);
                     continue;
                 }
                 Err(error) => {
