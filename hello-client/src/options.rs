@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::builder::RangedU64ValueParser;
 use clap::{ArgAction, Args};
 use hello_proto::{EndpointSpec, MessageError};
+use humantime::DurationError;
 use log::LevelFilter;
 
 use target::endpoint;
@@ -269,17 +270,20 @@ fn count<T: TryFrom<u64> + Clone + Send + Sync>() -> RangedU64ValueParser<T> {
 }
 
 /// A duration as people write it: `500ms`, `1m 30s`, `0`.
-pub(crate) fn duration(text: &str) -> Result<Duration, &'static str> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(duration) if duration <= MAX_DURATION => Ok(duration),
-        Ok(_) => Err("expected at most 365 days"),
-        Err(_) => Err("expected a number with a unit, such as 500ms, 5s or 1m, or 0"),
+        Ok(_) => Err("expected at most 365 days".to_owned()),
+        Err(DurationError::UnknownUnit { unit, .. }) if unit.is_empty() => {
+            Err(format!("the unit is missing: expected a number with a unit, such as {text}s"))
+        }
+        Err(_) => Err("expected a number with a unit, such as 500ms, 5s or 1m, or 0".to_owned()),
     }
 }
 
-fn positive(text: &str) -> Result<Duration, &'static str> {
-    match duration(text) {
-        Ok(duration) if !duration.is_zero() => Ok(duration),
-        _ => Err("expected more than 0 and at most 365 days, such as 500ms, 5s or 1m"),
+fn positive(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("expected more than 0, such as 500ms, 5s or 1m".to_owned()),
+        duration => Ok(duration),
     }
 }

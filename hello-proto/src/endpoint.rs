@@ -59,7 +59,8 @@ impl FromStr for EndpointSpec {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let Some((scheme, rest)) = text.split_once("://") else {
-            return text.parse().map(Self::HostPort);
+            let address = text.parse().map(Self::HostPort);
+            return address.map_err(|error| named_for_what_it_is(text).unwrap_or(error));
         };
         Ok(Self::Endpoint(match scheme.to_ascii_lowercase().as_str() {
             "tcp" => Endpoint::Tcp(rest.parse()?),
@@ -101,7 +102,11 @@ impl FromStr for HostPort {
             }
             (host, rest.strip_prefix(':').ok_or(EndpointError::MissingPort)?)
         } else {
-            let (host, port) = text.rsplit_once(':').ok_or(EndpointError::MissingPort)?;
+            let Some((host, port)) = text.rsplit_once(':') else {
+                return Err(text
+                    .parse()
+                    .map_or(EndpointError::MissingPort, EndpointError::PortAlone));
+            };
             if host.is_empty() {
                 return Err(EndpointError::MissingHost);
             }
@@ -131,6 +136,20 @@ impl fmt::Display for HostPort {
         } else {
             write!(f, "{}:{}", self.host, self.port)
         }
+    }
+}
+
+/// What is wrong with a text that has no `://` and is no `HOST:PORT`, if it is clear what was meant.
+fn named_for_what_it_is(text: &str) -> Option<EndpointError> {
+    if text.starts_with('/') {
+        return Some(EndpointError::MissingScheme(text.to_owned()));
+    }
+    let (scheme, rest) = text.split_once(':')?;
+    let rest = rest.trim_start_matches('/');
+    match scheme {
+        "tcp" | "udp" => Some(EndpointError::MissingSlashes(format!("{scheme}://{rest}"))),
+        "unix" | "unixgram" => Some(EndpointError::MissingSlashes(format!("{scheme}:///{rest}"))),
+        _ => None,
     }
 }
 
@@ -196,6 +215,14 @@ mod tests {
             ("tcp://[::1]", port.clone()),
             ("[::1]:", port.clone()),
             ("[::1]80", port),
+            ("9999", "the host is missing, as in 127.0.0.1:9999".to_owned()),
+            ("udp://1", "the host is missing, as in 127.0.0.1:1".to_owned()),
+            ("65536", "the port is missing, as in HOST:PORT".to_owned()),
+            ("unix:/tmp/x", "the slashes are missing, as in unix:///tmp/x".to_owned()),
+            ("unixgram:x\x1b", "the slashes are missing, as in unixgram:///x\\u{1b}".to_owned()),
+            ("tcp:127.0.0.1:9", "the slashes are missing, as in tcp://127.0.0.1:9".to_owned()),
+            ("udp:/[::1]:9", "the slashes are missing, as in udp://[::1]:9".to_owned()),
+            ("/tmp/x:9", "a path needs a scheme, as in unix:///tmp/x:9".to_owned()),
             ("a:65536", invalid_port("65536")),
             ("a:+1", invalid_port("+1")),
             ("[::1]:x", invalid_port("x")),

@@ -52,12 +52,21 @@ pub enum EndpointError {
     /// `scheme://` is unknown.
     #[error("unknown scheme '{}', expected tcp, udp, unix or unixgram", .0.escape_debug())]
     UnknownScheme(String),
+    /// The `//` behind the scheme is missing; holds the text with it.
+    #[error("the slashes are missing, as in {}", .0.escape_debug())]
+    MissingSlashes(String),
+    /// The path of a Unix socket without its scheme.
+    #[error("a path needs a scheme, as in unix://{}", .0.escape_debug())]
+    MissingScheme(String),
     /// There is no `:PORT`.
     #[error("the port is missing, as in HOST:PORT")]
     MissingPort,
     /// The part behind the last colon is not a number from 0 to 65535.
     #[error("invalid port '{}': must be a number from 0 to 65535", .0.escape_debug())]
     InvalidPort(String),
+    /// There is a port alone, without a colon.
+    #[error("the host is missing, as in 127.0.0.1:{0}")]
+    PortAlone(u16),
     /// There is nothing before `:PORT`.
     #[error("the host is missing, as in HOST:PORT (all addresses: 0.0.0.0 or [::])")]
     MissingHost,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use hello_proto::{DEFAULT_MAX_MESSAGE, EndpointSpec, Framing, MAX_MESSAGE};
+use humantime::DurationError;
 
 /// More sessions than any machine has descriptors for.
 const MAX_SESSIONS: u64 = 1_000_000_000;
@@ -89,11 +90,14 @@ fn framing() -> impl TypedValueParser<Value = Framing> {
 }
 
 /// Reads a duration such as `500ms`, `5s` or `1m 30s`; `0` needs no unit.
-fn duration(text: &str) -> Result<Duration, &'static str> {
+fn duration(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(duration) if duration <= MAX_DURATION => Ok(duration),
-        Ok(_) => Err("expected at most 365 days"),
-        Err(_) => Err("expected a number with a unit, such as 500ms, 5s or 1m, or 0"),
+        Ok(_) => Err("expected at most 365 days".to_owned()),
+        Err(DurationError::UnknownUnit { unit, .. }) if unit.is_empty() => {
+            Err(format!("the unit is missing: expected a number with a unit, such as {text}s"))
+        }
+        Err(_) => Err("expected a number with a unit, such as 500ms, 5s or 1m, or 0".to_owned()),
     }
 }
 
