@@ -1,9 +1,12 @@
 //! The command line: its help, and what clap makes of it.
 
+mod hints;
+
 use std::ffi::OsString;
 use std::mem;
 
-use clap::{Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, Parser, Subcommand};
 use hello_proto::Endpoint;
 
 use crate::error::Error;
@@ -125,6 +128,11 @@ impl Cli {
                         -- before the messages"
                 .to_owned());
         }
+        if command.is_none()
+            && let Some(why) = hints::command(&say.message, &Self::command())
+        {
+            return Err(why);
+        }
         let mut servers = mem::take(&mut say.servers.given);
         let task = match command.unwrap_or(Command::Say(say)) {
             Command::Check(mut check) => {
@@ -137,6 +145,10 @@ impl Cli {
                 Task::Check(check, targets)
             }
             Command::Say(mut say) => {
+                if let Some(why) = hints::address(&say.message) {
+                    return Err(why);
+                }
+                say.message.append(&mut say.literal);
                 servers.append(&mut say.servers.given);
                 let servers = servers_or_default(servers, environment)?;
                 Task::Say(say, server.target(servers, session_timeout)?)
@@ -163,14 +175,22 @@ impl Cli {
     }
 }
 
-/// What clap has to say in one line, without the usage.
+/// What clap has to say in one line, without the usage, and without its advice to put `--` before
+/// an option.
 fn one_line(error: &clap::Error) -> String {
+    if let (ErrorKind::UnknownArgument, Some(ContextValue::String(flag))) =
+        (error.kind(), error.get(ContextKind::InvalidArg))
+        && let Some(hint) = hints::flag(flag)
+    {
+        return format!("unexpected argument '{flag}' found; {hint}");
+    }
     let rendered = error.render().to_string();
     let lines = rendered.trim_start_matches("error: ").lines().map(str::trim);
     let message = lines.take_while(|line| {
         !line.starts_with("Usage:") && !line.starts_with("For more information")
     });
-    message.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
+    let is_shown = |line: &&str| !line.is_empty() && !line.starts_with("tip: to pass ");
+    message.filter(is_shown).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]

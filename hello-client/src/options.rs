@@ -126,11 +126,14 @@ impl CheckOptions {
 pub(crate) struct SayOptions {
     /// What to say; Michael Tracy Sarah, if there is no --file either
     pub(crate) message: Vec<OsString>,
+    /// What to say, whatever it looks like
+    #[arg(last = true, value_name = "MESSAGE")]
+    pub(crate) literal: Vec<OsString>,
     /// Say the lines of FILE, `-` for standard input
     ///
     /// LF ends a line, and a CR before it is dropped. A file is checked whole before
     /// anything is sent; what is piped or typed is sent line by line as it comes.
-    #[arg(short, long, value_name = "FILE", conflicts_with = "message", verbatim_doc_comment)]
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["message", "literal"], verbatim_doc_comment)]
     pub(crate) file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) servers: Servers,

@@ -17,7 +17,8 @@ pub(crate) fn finish(endpoint: Option<impl Display>, outcome: Result<(), Error>)
     let Err(error) = outcome else { return ExitCode::SUCCESS };
     let endpoint = endpoint.filter(|_| error.kind != ErrorKind::Usage);
     let place = endpoint.map(|endpoint| format!("{endpoint}: ")).unwrap_or_default();
+    let advice = if error.kind == ErrorKind::Usage { "; see --help" } else { "" };
     // With standard error closed, the exit code is all that can be reported.
-    let _ = writeln!(io::stderr(), "hello-client: {place}{error}");
+    let _ = writeln!(io::stderr(), "hello-client: {place}{error}{advice}");
     ExitCode::from(error.exit_code())
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Parser};
 use hello_server::Config;
 use log::LevelFilter;
@@ -70,7 +71,7 @@ pub(crate) enum Exit {
 pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Cli, Exit> {
     match Cli::try_parse_from(words) {
         Ok(cli) => Ok(cli),
-        Err(error) if error.use_stderr() => Err(Exit::Usage(one_line(&error.render().to_string()))),
+        Err(error) if error.use_stderr() => Err(Exit::Usage(one_line(&error))),
         Err(help) => {
             // Ignore a closed stdout.
             let _ = help.print();
@@ -79,11 +80,37 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Cli, Ex
     }
 }
 
-/// Folds the several lines of a usage error as clap renders it into one: its hints are kept, the
-/// `Usage:` and `For more information` parts are not.
-fn one_line(rendered: &str) -> String {
-    let lines = rendered.strip_prefix("error: ").unwrap_or(rendered).lines().map(str::trim);
-    let is_detail = |line: &&str| !line.starts_with("Usage:") && !line.starts_with("For more");
-    let parts: Vec<&str> = lines.take_while(is_detail).filter(|line| !line.is_empty()).collect();
-    parts.join("; ").replace(":; ", ": ")
+/// Folds the several lines of a usage error as clap renders it into one, without the usage, and
+/// without its advice to put `--` before an option.
+fn one_line(error: &clap::Error) -> String {
+    if let (ErrorKind::UnknownArgument, Some(ContextValue::String(flag))) =
+        (error.kind(), error.get(ContextKind::InvalidArg))
+        && let Some(hint) = hint(flag)
+    {
+        return format!("unexpected argument '{flag}' found; {hint}");
+    }
+    let rendered = error.render().to_string();
+    let lines = rendered.trim_start_matches("error: ").lines().map(str::trim);
+    let message = lines.take_while(|line| {
+        !line.starts_with("Usage:") && !line.starts_with("For more information")
+    });
+    let is_shown = |line: &&str| !line.is_empty() && !line.starts_with("tip: to pass ");
+    message.filter(is_shown).collect::<Vec<_>>().join("; ").replace(":; ", ": ")
+}
+
+/// What an option of nc, nginx or iperf3 that is none of ours is called here.
+fn hint(flag: &str) -> Option<&'static str> {
+    Some(match flag {
+        "-p" | "--port" | "--host" | "--bind" | "-l" | "--listen" => {
+            "where to listen is an argument, as 0.0.0.0:9999"
+        }
+        "-u" | "--udp" => "where to listen is an argument, as 0.0.0.0:9999, or udp://0.0.0.0:9999",
+        "-U" | "--unix" => "where to listen is an argument, as unix:///run/hello.sock",
+        "-4" | "-6" => "where to listen is an argument, as 0.0.0.0:9999 or [::]:9999",
+        "-c" | "--max-connections" => "use --max-sessions N",
+        "-i" | "-w" | "--timeout" => "use --idle-timeout DURATION",
+        "-t" | "--threads" => "use --workers N",
+        "-d" | "-D" | "--daemon" => "it stays in the foreground, for a service manager to start",
+        _ => return None,
+    })
 }

@@ -13,7 +13,7 @@ fn usage_errors_are_one_line_that_names_the_mistake() {
         ("-s tcp://127.0.0.1:0", &["--server", "port 0"]),
         ("-s unix://relative", &["--server", "not absolute"]),
         ("--timeout soon", &["--timeout", "soon", "expected"]),
-        ("--timeout 5", &["--timeout", "5", "expected"]),
+        ("--timeout 5", &["--timeout", "the unit is missing", "expected", "such as 5s"]),
         ("--timeout 0", &["--timeout", "0", "more than 0"]),
         ("--wait 1parsec", &["--wait", "1parsec", "expected"]),
         ("--framing smoke", &["--framing", "smoke", "line", "length", "raw"]),
@@ -27,9 +27,21 @@ fn usage_errors_are_one_line_that_names_the_mistake() {
         ("--bind 127.0.0.1 -s unix:///tmp/x", &["--bind", "unix:///tmp/x"]),
         ("-f names Michael", &["--file", "MESSAGE"]),
         ("-v -q", &["--verbose", "--quiet"]),
+        ("-s 9999", &["--server", "the host is missing, as in 127.0.0.1:9999"]),
+        ("-s unix:/tmp/x", &["--server", "the slashes are missing, as in unix:///tmp/x"]),
+        ("-s 127.0.0.1:1 -s 127.0.0.1:2", &["--server", "127.0.0.1:1", "127.0.0.1:2"]),
+        ("-s 127.0.0.1:1 ping 127.0.0.1:2", &["--server", "127.0.0.1:1", "127.0.0.1:2"]),
+        ("bench 127.0.0.1:1 -s 127.0.0.1:2", &["--server", "127.0.0.1:1", "127.0.0.1:2"]),
+        ("127.0.0.1:1", &["127.0.0.1:1", "'-s 127.0.0.1:1'", "'-- 127.0.0.1:1'"]),
+        ("say udp://127.0.0.1:1", &["'-s udp://127.0.0.1:1'", "'-- udp://127.0.0.1:1'"]),
+        ("bech", &["'bench'", "'-- bech'"]),
+        ("-u hi", &["'-u'", "udp://HOST:PORT"]),
+        ("--port 1", &["'--port'", "-s HOST:PORT"]),
     ] {
         let finished = Client::run(line.split(' '));
         finished.expect_error_line(2, words);
+        assert!(finished.stderr.ends_with("; see --help\n"), "{finished:?}");
+        assert!(!finished.stderr.contains("as a value, use"), "{finished:?}");
         assert_eq!(finished.stdout_text(), "", "{line}");
     }
 }
@@ -38,7 +50,7 @@ fn usage_errors_are_one_line_that_names_the_mistake() {
 fn an_invalid_server_in_the_environment_is_reported_too() {
     let mut command = Client::command(["Michael"]);
     let finished = Process::spawn(command.env("HELLO_SERVER", "http://127.0.0.1:1")).wait();
-    finished.expect_error_line(2, &["--server", "http"]);
+    finished.expect_error_line(2, &["HELLO_SERVER", "--server", "http"]);
 }
 
 #[test]

@@ -9,6 +9,10 @@ fn usage_errors_are_one_line_that_names_the_mistake() {
     for (line, words) in [
         ("http://127.0.0.1:0", &["http", "expected tcp, udp, unix or unixgram"][..]),
         ("127.0.0.1", &["127.0.0.1", "port is missing"]),
+        ("9999", &["'9999'", "the host is missing, as in 127.0.0.1:9999"]),
+        ("/tmp/x", &["a path needs a scheme, as in unix:///tmp/x"]),
+        ("unix:/tmp/x", &["the slashes are missing, as in unix:///tmp/x"]),
+        ("tcp:127.0.0.1:0", &["the slashes are missing, as in tcp://127.0.0.1:0"]),
         ("tcp://127.0.0.1:", &["tcp://127.0.0.1:", "port is missing"]),
         ("127.0.0.1:65536", &["65536", "65535"]),
         ("tcp://127.0.0.1:-1", &["-1", "65535"]),
@@ -24,17 +28,27 @@ fn usage_errors_are_one_line_that_names_the_mistake() {
         ("--framing smoke", &["--framing", "smoke", "line", "length", "raw"]),
         ("--idle-timeout soon", &["--idle-timeout", "soon", "expected"]),
         ("--idle-timeout -1s", &["-1"]),
-        ("--idle-timeout 5", &["--idle-timeout", "5", "unit"]),
+        ("--idle-timeout 5", &["--idle-timeout", "the unit is missing", "such as 5s"]),
         ("--grace 1parsec", &["--grace", "1parsec", "expected"]),
         ("--grace 400days", &["--grace", "365 days"]),
         ("--backlog 0", &["--backlog", "0"]),
         ("--wrokers 2", &["--wrokers", "--workers"]),
         ("-x", &["-x"]),
+        ("--port 9999", &["'--port'", "where to listen is an argument, as 0.0.0.0:9999"]),
+        ("-p9999", &["'-p'", "where to listen is an argument"]),
+        ("-vl", &["'-l'", "where to listen is an argument"]),
+        ("--udp", &["'--udp'", "udp://0.0.0.0:9999"]),
+        ("--max-connections 5", &["--max-sessions"]),
+        ("--timeout 5s", &["--idle-timeout"]),
+        ("-t 4", &["--workers"]),
+        ("--daemon", &["foreground"]),
         ("--workers", &["--workers"]),
         ("-v -q", &["-v", "-q"]),
     ] {
         let finished = Server::run(line.split(' '));
         finished.expect_error_line(2, words);
+        assert!(finished.stderr.ends_with("; see --help\n"), "{finished:?}");
+        assert!(!finished.stderr.contains("use '-- "), "{finished:?}");
         assert_eq!(finished.stdout_text(), "", "{line}");
     }
 }

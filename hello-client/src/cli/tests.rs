@@ -139,6 +139,87 @@ fn the_name_of_a_command_is_a_message_behind_two_dashes() {
 }
 
 #[test]
+fn behind_two_dashes_every_word_is_a_message() {
+    assert_eq!(messages(&["-s", "a:1", "hi", "--", "b:1"]), [&b"hi"[..], b"b:1"]);
+    assert_eq!(messages(&["say", "--", "udp://b:1", "--"]), [&b"udp://b:1"[..], b"--"]);
+    assert_eq!(messages(&["--", "bech"]), [b"bech"]);
+}
+
+#[test]
+fn an_address_is_said_only_behind_two_dashes() {
+    for word in [
+        "127.0.0.1:9999",
+        "db1:9999",
+        "[::1]:1",
+        "udp://db1:9999",
+        "http://db1",
+        "unix:/tmp/x",
+        "127.0.0.1",
+        "::1",
+        "localhost",
+    ] {
+        let expected = format!("'{word}' is an address, not a message: use '-s {word}'");
+        for line in [&[word][..], &["say", word], &["hi", word], &["-s", "a:1", word, "hi"]] {
+            assert!(usage(line).starts_with(&expected), "{line:?}: {}", usage(line));
+        }
+    }
+    for word in ["Bob: hi", "3:30 pm", "a b://", "://a", "1", "/tmp", "Bob.", "exit", ""] {
+        assert_eq!(messages(&[word]), [word.as_bytes()], "{word}");
+    }
+}
+
+#[test]
+fn a_word_one_letter_off_a_command_is_said_only_behind_two_dashes() {
+    for (word, command) in [
+        ("bech", "bench"),
+        ("pong", "ping"),
+        ("pign", "ping"),
+        ("sya", "say"),
+        ("says", "say"),
+        ("Ping", "ping"),
+        ("BENCH", "bench"),
+        ("help", "--help"),
+        ("version", "--version"),
+    ] {
+        let expected = format!("'{word}' is not a command: use '{command}', or '-- {word}' to");
+        for line in [&[word][..], &["-s", "a:1", word], &[word, "b:1"]] {
+            assert!(usage(line).starts_with(&expected), "{line:?}: {}", usage(line));
+        }
+        assert_eq!(messages(&["say", word]), [word.as_bytes()]);
+        assert_eq!(messages(&[word, "there"])[0], word.as_bytes());
+    }
+    assert!(usage(&["ping\n"]).starts_with("'ping\\n' is not a command"));
+    for name in ["Ray", "Michael", "ringing", "helpp"] {
+        assert_eq!(messages(&[name]), [name.as_bytes()]);
+    }
+}
+
+#[test]
+fn a_flag_of_another_program_is_answered_with_ours() {
+    for (line, hint) in [
+        (
+            &["-u", "hi"][..],
+            "unexpected argument '-u' found; for UDP, the server is udp://HOST:PORT",
+        ),
+        (&["-vu", "hi"], "'-u' found; for UDP"),
+        (&["-p9999", "hi"], "'-p' found; the server is -s HOST:PORT"),
+        (&["--port=9999"], "'--port' found; the server is -s HOST:PORT"),
+        (&["ping", "-W", "1", "a:1"], "'-W' found; use --timeout"),
+        (&["bench", "-t", "5"], "'-t' found; use bench --duration"),
+        (&["-c", "3"], "'-c' found; it belongs behind a command"),
+        (&["-z", "a:1"], "'-z' found; use check"),
+    ] {
+        let reported = usage(line);
+        assert!(reported.contains(hint), "{line:?}: {reported}");
+    }
+    assert_eq!(
+        usage(&["--sever", "a:1"]),
+        "unexpected argument '--sever' found; tip: a similar argument exists: '--server'"
+    );
+    assert_eq!(usage(&["--xyz"]), "unexpected argument '--xyz' found");
+}
+
+#[test]
 fn messages_need_not_be_utf8() {
     let words = vec!["hello-client".into(), OsString::from_vec(b"\xff".to_vec())];
     assert_eq!(messages_of(words), [b"\xff"]);
