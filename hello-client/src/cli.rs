@@ -180,7 +180,7 @@ impl Cli {
 fn one_line(error: &clap::Error) -> String {
     if let (ErrorKind::UnknownArgument, Some(ContextValue::String(flag))) =
         (error.kind(), error.get(ContextKind::InvalidArg))
-        && let Some(hint) = hints::flag(flag)
+        && let Some(hint) = hints::flag(flag, &Cli::command())
     {
         return format!("unexpected argument '{flag}' found; {hint}");
     }

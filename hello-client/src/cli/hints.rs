@@ -6,33 +6,48 @@ use std::net::IpAddr;
 use hello_proto::{EndpointError, EndpointSpec};
 use strsim::osa_distance;
 
-/// What is wrong with `messages` that are probably an address: said to another server, it would be
-/// taken for a path that works.
+/// What is wrong with `messages` of which one is probably an address, or all are one as nc takes it:
+/// said to another server, it would be taken for a path that works.
 pub(super) fn address(messages: &[OsString]) -> Option<String> {
-    let address =
-        messages.iter().filter_map(|message| message.to_str()).find(|word| is_address(word))?;
-    let address = address.escape_debug();
+    let words: Option<Vec<&str>> = messages.iter().map(|message| message.to_str()).collect();
+    let (said, meant) = match words.as_deref() {
+        Some([host, port])
+            if port.parse::<u16>().is_ok() && is_address(&format!("{host}:{port}")) =>
+        {
+            (format!("{host} {port}"), format!("{host}:{port}"))
+        }
+        _ => {
+            let mut words = messages.iter().filter_map(|message| message.to_str());
+            let word = words.find(|word| is_address(word))?;
+            let meant = match word.parse::<EndpointSpec>() {
+                Ok(_) => word.to_owned(),
+                Err(EndpointError::MissingSlashes(meant)) => meant,
+                Err(_) => "HOST:PORT".to_owned(),
+            };
+            (word.to_owned(), meant)
+        }
+    };
+    let (said, meant) = (said.escape_debug(), meant.escape_debug());
     Some(format!(
-        "'{address}' is an address, not a message: use '-s {address}' to go there, '-- {address}' \
-         to say it"
+        "'{said}' is an address, not a message: use 'check {meant}' or '-s {meant}' to go there, \
+         '-- {said}' to say it"
     ))
 }
 
 /// What is wrong with `messages` that probably begin with a command of `cli`, mistyped: said, it
 /// would be taken for a command that succeeded.
 pub(super) fn command(messages: &[OsString], cli: &clap::Command) -> Option<String> {
-    let (word, others) = messages.split_first()?;
-    let word = word.to_str()?;
-    if !others.iter().all(|other| other.to_str().is_some_and(is_address)) {
+    let words: Vec<&str> =
+        messages.iter().map(|message| message.to_str()).collect::<Option<_>>()?;
+    let (word, others) = words.split_first()?;
+    let commands = || cli.get_subcommands().map(clap::Command::get_name);
+    if !others.iter().all(|other| is_address(other) || commands().any(|command| command == *other))
+    {
         return None;
     }
-    let meant = match word {
+    let meant = match *word {
         "help" | "version" => format!("--{word}"),
-        _ => cli
-            .get_subcommands()
-            .map(clap::Command::get_name)
-            .find(|command| is_mistyped(command, word))?
-            .to_owned(),
+        _ => commands().find(|command| is_mistyped(command, word))?.to_owned(),
     };
     let word = word.escape_debug();
     Some(format!("'{word}' is not a command: use '{meant}', or '-- {word}' to say it"))
@@ -55,8 +70,24 @@ fn is_address(word: &str) -> bool {
     has_scheme || is_endpoint || word == "localhost" || word.parse::<IpAddr>().is_ok()
 }
 
+/// What to write rather than `flag`, which is unexpected where it stands.
+pub(super) fn flag(flag: &str, cli: &clap::Command) -> Option<String> {
+    let is_of = |command: &&clap::Command| {
+        command.get_arguments().any(|argument| {
+            argument.get_long().is_some_and(|long| flag.strip_prefix("--") == Some(long))
+                || argument.get_short().is_some_and(|short| flag == format!("-{short}"))
+        })
+    };
+    match cli.get_subcommands().find(is_of) {
+        Some(command) => {
+            Some(format!("it goes behind its command, '{} {flag}'", command.get_name()))
+        }
+        None => foreign(flag).map(str::to_owned),
+    }
+}
+
 /// What a flag of nc, ping, curl or iperf3 that is none of ours is called here.
-pub(super) fn flag(flag: &str) -> Option<&'static str> {
+fn foreign(flag: &str) -> Option<&'static str> {
     Some(match flag {
         "-u" | "--udp" => "for UDP, the server is udp://HOST:PORT",
         "-U" | "--unix-socket" => "for a Unix socket, the server is unix:///PATH",
@@ -65,9 +96,8 @@ pub(super) fn flag(flag: &str) -> Option<&'static str> {
         "-k" | "--retry" => "to wait for a server, use --wait DURATION",
         "-I" | "-B" | "--interface" | "--source" => "use --bind ADDR",
         "-J" => "use --json",
-        "-z" => "use check",
+        "-z" => "use check ENDPOINT",
         "-l" | "--listen" => "the server is another program, hello-server",
-        "-c" | "-i" => "it belongs behind a command, as in ping -c 3",
         "-n" => "use ping --count N or bench --messages N",
         "-P" | "--parallel" => "use bench --connections N",
         "-b" | "--bandwidth" | "--bitrate" => "use bench --rate N, in messages a second",

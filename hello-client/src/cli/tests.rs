@@ -147,21 +147,31 @@ fn behind_two_dashes_every_word_is_a_message() {
 
 #[test]
 fn an_address_is_said_only_behind_two_dashes() {
-    for word in [
-        "127.0.0.1:9999",
-        "db1:9999",
-        "[::1]:1",
-        "udp://db1:9999",
-        "http://db1",
-        "unix:/tmp/x",
-        "127.0.0.1",
-        "::1",
-        "localhost",
+    for (word, meant) in [
+        ("127.0.0.1:9999", "127.0.0.1:9999"),
+        ("db1:9999", "db1:9999"),
+        ("[::1]:1", "[::1]:1"),
+        ("udp://db1:9999", "udp://db1:9999"),
+        ("http://db1", "HOST:PORT"),
+        ("unix:/tmp/x", "unix:///tmp/x"),
+        ("127.0.0.1", "HOST:PORT"),
+        ("::1", "HOST:PORT"),
+        ("localhost", "HOST:PORT"),
     ] {
-        let expected = format!("'{word}' is an address, not a message: use '-s {word}'");
+        let expected = format!(
+            "'{word}' is an address, not a message: use 'check {meant}' or '-s {meant}' to go there"
+        );
         for line in [&[word][..], &["say", word], &["hi", word], &["-s", "a:1", word, "hi"]] {
             assert!(usage(line).starts_with(&expected), "{line:?}: {}", usage(line));
         }
+    }
+    for line in [&["db1", "9999"], &["127.0.0.1", "1"], &["localhost", "80"]] {
+        let [host, port] = line;
+        let expected = format!("'{host} {port}' is an address, not a message: use 'check {host}:");
+        assert!(usage(line).starts_with(&expected), "{}", usage(line));
+    }
+    for line in [&["Bob", "70000"][..], &["a b", "1"], &["Bob", "1", "2"]] {
+        assert_eq!(messages(line).len(), line.len());
     }
     for word in ["Bob: hi", "3:30 pm", "a b://", "://a", "1", "/tmp", "Bob.", "exit", ""] {
         assert_eq!(messages(&[word]), [word.as_bytes()], "{word}");
@@ -182,7 +192,7 @@ fn a_word_one_letter_off_a_command_is_said_only_behind_two_dashes() {
         ("version", "--version"),
     ] {
         let expected = format!("'{word}' is not a command: use '{command}', or '-- {word}' to");
-        for line in [&[word][..], &["-s", "a:1", word], &[word, "b:1"]] {
+        for line in [&[word][..], &["-s", "a:1", word], &[word, "b:1"], &[word, "ping"]] {
             assert!(usage(line).starts_with(&expected), "{line:?}: {}", usage(line));
         }
         assert_eq!(messages(&["say", word]), [word.as_bytes()]);
@@ -206,8 +216,9 @@ fn a_flag_of_another_program_is_answered_with_ours() {
         (&["--port=9999"], "'--port' found; the server is -s HOST:PORT"),
         (&["ping", "-W", "1", "a:1"], "'-W' found; use --timeout"),
         (&["bench", "-t", "5"], "'-t' found; use bench --duration"),
-        (&["-c", "3"], "'-c' found; it belongs behind a command"),
         (&["-z", "a:1"], "'-z' found; use check"),
+        (&["-i", "1s"], "'-i' found; it goes behind its command, 'ping -i'"),
+        (&["ping", "--rate", "5"], "'--rate' found; it goes behind its command, 'bench --rate'"),
     ] {
         let reported = usage(line);
         assert!(reported.contains(hint), "{line:?}: {reported}");
@@ -292,6 +303,7 @@ fn what_is_wrong_is_one_line_that_names_it() {
         (&["--framing", "lines"], "'--framing <FRAMING>'; [possible values: line, length, raw]"),
         (&["--bind", "here"], "'here' for '--bind <ADDR>': expected an address of this machine"),
         (&["-4", "-6"], "'-4' cannot be used with '-6'"),
+        (&["-4", "ping", "-6"], "-4 cannot be used with -6"),
         (&["-6", "--bind", "127.0.0.1"], "-6 cannot be used with --bind 127.0.0.1"),
         (&["-4", "-s", "unix:///x"], "-4 cannot be used with unix:///x"),
         (&["--bind", "::1", "-s", "unixgram:///x"], "--bind cannot be used with unixgram"),

@@ -124,6 +124,10 @@ impl ServerOptions {
         default_timeout: fn(&Endpoint) -> Duration,
     ) -> Result<Target, String> {
         let Self { timeout, wait, framing, limit, ipv4, ipv6, bind } = *self;
+        // Before and behind a command, clap cannot see that one conflicts with the other.
+        if ipv4 && ipv6 {
+            return Err("-4 cannot be used with -6".to_owned());
+        }
         let is_unix = matches!(endpoint, Endpoint::Unix(_) | Endpoint::Unixgram(_));
         let (option, family) = match bind {
             _ if ipv4 => ("-4", Some(Domain::IPV4)),
