@@ -17,6 +17,14 @@ use crate::options::{
 };
 
 const EXAMPLES: &str = "\
+Endpoints:
+  HOST:PORT           TCP; for check, TCP and UDP
+  tcp://HOST:PORT     TCP
+  udp://HOST:PORT     UDP
+  unix:///PATH        a Unix stream socket
+  unixgram:///PATH    a Unix datagram socket
+  IPv6 addresses go in brackets, as in [::1]:9999.
+
 Examples:
   hello-client check db1:9999             do TCP and UDP get there and back?
   hello-client                            Michael, Tracy and Sarah to 127.0.0.1:9999
@@ -25,8 +33,8 @@ Examples:
   hello-client -s unix:///run/hello.sock  a Unix socket
   hello-client -f names.txt --json        a script, as JSON for another program
   hello-client -f -                       type a line, see the reply
-  hello-client -- say                     a message with the name of a command
-  hello-client ping                       round trips, one a second
+  hello-client -- say db1:9999            messages that look like something else
+  hello-client ping db1:9999              round trips, one a second
   hello-client bench --connections 64     how much, and how fast?
 
 Exit codes:

@@ -21,7 +21,11 @@ pub(crate) use target::{
 use crate::error::advise;
 use crate::thresholds::Thresholds;
 
-pub(crate) const SHORT_HELP: &str = "See --help for examples and exit codes.";
+pub(crate) const SHORT_HELP: &str = "\
+Endpoints: HOST:PORT tcp://HOST:PORT udp://HOST:PORT unix:///PATH unixgram:///PATH
+Exit codes: 0 all as it should be; 1 wrong, late, or over a threshold; 2 wrong usage;
+            3 nothing ever came back
+See --help for examples.";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
@@ -48,7 +52,7 @@ Examples:
   hello-client bench --connections 64 --pipeline 16
                                                  how much does the server carry?
   hello-client bench --rate 1000                 round trips under a steady load
-  hello-client bench -s udp://db1:9999 --rate 100 --duration 1m
+  hello-client bench udp://db1:9999 --rate 100 --duration 1m
                                                  loss, reordering, duplicates of a path
   hello-client bench --json | jq .rtt_us.p99     for another program
 
@@ -68,7 +72,7 @@ const PING_EXAMPLES: &str = "\
 Examples:
   hello-client ping                              until Ctrl-C
   hello-client ping --count 5 --interval 200ms   five times, quickly
-  hello-client ping -s udp://db1:9999            does a datagram get there and back?
+  hello-client ping udp://db1:9999               does a datagram get there and back?
 
 The messages leave on one connection, or from one socket. While the server is away
 they are lost; once it is back they are answered again.
@@ -124,10 +128,10 @@ impl CheckOptions {
 /// One scripted session.
 #[derive(Debug, Default, Args)]
 pub(crate) struct SayOptions {
-    /// What to say; Michael Tracy Sarah, if there is no --file either
+    /// What to say; behind --, whatever it looks like [default: Michael Tracy Sarah]
     pub(crate) message: Vec<OsString>,
     /// What to say, whatever it looks like
-    #[arg(last = true, value_name = "MESSAGE")]
+    #[arg(last = true, value_name = "MESSAGE", hide = true)]
     pub(crate) literal: Vec<OsString>,
     /// Say the lines of FILE, `-` for standard input
     ///

@@ -20,6 +20,7 @@ Examples:
   hello-server                                    TCP and UDP on 127.0.0.1:9999
   hello-server 0.0.0.0:9999 [::]:9999             everybody, over IPv4 and IPv6
   hello-server tcp://localhost:0 -v               a free port, and a line for each session
+  hello-client check 127.0.0.1:9999               does it answer, over TCP and UDP?
   nc 127.0.0.1 9999                               a session by hand: type a name, then exit
 
 Where it listens is printed on stdout, one endpoint per line; the log goes to stderr.

@@ -70,6 +70,22 @@ fn a_bare_address_is_tcp_and_no_command_is_say() {
 }
 
 #[test]
+fn every_example_of_the_help_is_a_command_line() {
+    let cli = Cli::command();
+    let commands = [&cli].into_iter().chain(cli.get_subcommands());
+    let helps: Vec<String> =
+        commands.filter_map(|command| Some(command.get_after_long_help()?.to_string())).collect();
+    let examples = helps.iter().flat_map(|help| help.lines());
+    let examples = examples.filter_map(|line| line.strip_prefix("  hello-client"));
+    for example in examples {
+        let end = example.find("  ").into_iter().chain(example.find(" | ")).min();
+        let line: Vec<_> = example[..end.unwrap_or(example.len())].split_whitespace().collect();
+        assert!(parse(words(&line), None).is_ok(), "hello-client{example}");
+    }
+    assert_eq!(helps.len(), 1 + cli.get_subcommands().count());
+}
+
+#[test]
 fn options_work_on_both_sides_of_the_command() {
     for line in [
         ["-s", "udp://a:1", "say", "hi"],
