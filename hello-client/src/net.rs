@@ -6,6 +6,7 @@ mod icmp;
 mod resolve;
 
 use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -114,6 +115,12 @@ impl Connection {
             _ => icmp::describe(error, &self.socket, peer),
         };
         Error::unreached(kind, message).of_server(self.is_reached)
+    }
+}
+
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::harness::{Client, Process, Server};
+use crate::harness::{Client, FakeServer, Process, Server};
 
 const TUTORIAL: &str = "Welcome!\nHello, Michael!\nHello, Tracy!\nHello, Sarah!\n";
 
@@ -108,4 +108,31 @@ fn binary_messages_are_checked_and_printed_byte_for_byte() {
     let finished = Client::run(["-s", server.endpoint("tcp"), "--file", path]);
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
     assert!(finished.stdout == [b"Welcome!\nHello, ", &*message, b"!\n"].concat());
+}
+
+#[test]
+fn a_server_that_closes_while_a_line_is_awaited_ends_the_session() {
+    for (said, named) in [
+        (&b""[..], "connection closed by"),
+        (b"Error: no complete message for 60 s\n", "no complete message for 60 s"),
+    ] {
+        let fake = FakeServer::open();
+        let mut client = Client::start(["-s", &fake.endpoint(), "--file", "-"]);
+        let mut server = fake.accept();
+        server.send(b"Welcome!\n");
+        assert_eq!(client.stdout.next().as_deref(), Some("Welcome!"));
+        client.input(b"Michael\nTra");
+        server.expect(b"Michael\n");
+        server.send(b"Hello, Michael!\n");
+        assert_eq!(client.stdout.next().as_deref(), Some("Hello, Michael!"));
+        server.send(said);
+        drop(server);
+        let line = client.stderr.next().expect("an error, while standard input is open");
+        assert!(line.contains(named), "{line}");
+        // Its standard output ends, with what the server said instead of a reply, though its
+        // standard input does not.
+        let rest = String::from_utf8_lossy(said).trim_end().to_owned();
+        assert_eq!(client.stdout.next(), Some(rest).filter(|rest| !rest.is_empty()));
+        assert_eq!(client.wait().code, Some(1));
+    }
 }

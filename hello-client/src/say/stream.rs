@@ -1,6 +1,7 @@
 //! A session on a stream: a welcome, one message and its reply after the other, `exit`, the end.
 
 use std::io::Write;
+use std::os::fd::AsFd;
 
 use super::Transcript;
 use super::script::Script;
@@ -28,6 +29,9 @@ pub(super) fn run(
     let mut session = transcript.welcomed(welcomed)?;
     let timeout = Timeout::new(target.timeout());
     let script_end = loop {
+        if script.is_interrupted_by(session.connection.as_fd()) {
+            return transcript.exited(Err(session.interruption(timeout.start())));
+        }
         match script.next() {
             Ok(Some(message)) => {
                 let outcome = session.say(&message, timeout.start());

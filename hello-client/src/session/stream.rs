@@ -105,6 +105,15 @@ impl StreamSession {
         self.exchange(&out, "the server to close the session", deadline)
     }
 
+    /// Why the server sends anything while it owes no reply: what it says, or that it closed.
+    pub(crate) fn interruption(&mut self, deadline: Deadline) -> Error {
+        let expected = "it to wait for the next message";
+        let outcome = self.receive(expected, deadline);
+        let closed =
+            || self.connection.error(&io::ErrorKind::ConnectionReset.into(), expected, deadline);
+        outcome.err().unwrap_or_else(closed)
+    }
+
     fn exchange(&mut self, out: &[u8], expected: &str, deadline: Deadline) -> Result<(), Error> {
         let sent = Instant::now();
         let outcome = match self.connection.send(out, deadline) {

@@ -2,6 +2,7 @@ use super::*;
 use crate::cli::tests::target;
 use std::io::Write;
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 
 fn outcome(script: Result<Script<'_>, Error>) -> Result<Vec<Vec<u8>>, String> {
     let mut script = script.map_err(|error| error.to_string())?;
@@ -117,4 +118,26 @@ fn what_cannot_be_read_is_named() {
         "--file '/no/such/file': No such file or directory (os error 2)"
     );
     assert_eq!(problem("/"), "--file '/': is a directory");
+}
+
+#[test]
+fn a_line_that_is_there_comes_before_the_connection_and_a_part_of_one_does_not() {
+    let target = target(&[]);
+    let (reader, mut writer) = io::pipe().unwrap();
+    let file = File::from(OwnedFd::from(reader));
+    let (connection, mut server) = UnixStream::pair().unwrap();
+    server.write_all(b"Error: ").unwrap();
+    let mut script = Script::of_lines(Ok(file), "pipe", &target).unwrap();
+
+    writer.write_all(b"a\nb\nc").unwrap();
+    for expected in [b"a", b"b"] {
+        assert!(!script.is_interrupted_by(connection.as_fd()));
+        assert_eq!(script.next().unwrap().unwrap(), expected);
+    }
+    assert!(script.is_interrupted_by(connection.as_fd()));
+    drop(writer);
+    assert!(!script.is_interrupted_by(connection.as_fd()));
+    assert_eq!(script.next().unwrap().unwrap(), b"c");
+    assert!(!script.is_interrupted_by(connection.as_fd()));
+    assert_eq!(script.next().unwrap(), None);
 }
