@@ -62,6 +62,11 @@ fn is_mistyped(command: &str, word: &str) -> bool {
 
 /// Whether `word` says where a server is.
 fn is_address(word: &str) -> bool {
+    /// A host name has at most 253 bytes, the path of a socket fewer.
+    const MAX_LENGTH: usize = "unixgram://".len() + 253 + ":65535".len();
+    if word.len() > MAX_LENGTH {
+        return false;
+    }
     let has_scheme = word.split_once("://").is_some_and(|(scheme, _)| {
         !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric())
     });
@@ -72,18 +77,18 @@ fn is_address(word: &str) -> bool {
 
 /// What to write rather than `flag`, which is unexpected where it stands.
 pub(super) fn flag(flag: &str, cli: &clap::Command) -> Option<String> {
-    let is_of = |command: &&clap::Command| {
+    let has_it = |command: &&clap::Command| {
         command.get_arguments().any(|argument| {
             argument.get_long().is_some_and(|long| flag.strip_prefix("--") == Some(long))
                 || argument.get_short().is_some_and(|short| flag == format!("-{short}"))
         })
     };
-    match cli.get_subcommands().find(is_of) {
-        Some(command) => {
-            Some(format!("it goes behind its command, '{} {flag}'", command.get_name()))
-        }
-        None => foreign(flag).map(str::to_owned),
+    let owners = cli.get_subcommands().filter(has_it).map(clap::Command::get_name);
+    let owners: Vec<_> = owners.collect();
+    if owners.is_empty() {
+        return foreign(flag).map(str::to_owned);
     }
+    Some(format!("it is an option of {}, and goes behind it", owners.join(" and of ")))
 }
 
 /// What a flag of nc, ping, curl or iperf3 that is none of ours is called here.

@@ -189,6 +189,7 @@ fn an_address_is_said_only_behind_two_dashes() {
     for line in [&["Bob", "70000"][..], &["a b", "1"], &["Bob", "1", "2"]] {
         assert_eq!(messages(line).len(), line.len());
     }
+    assert_eq!(messages(&[&format!("http://{}", "x".repeat(1000))])[0].len(), 1007);
     for word in ["Bob: hi", "3:30 pm", "a b://", "://a", "1", "/tmp", "Bob.", "exit", ""] {
         assert_eq!(messages(&[word]), [word.as_bytes()], "{word}");
     }
@@ -233,8 +234,8 @@ fn a_flag_of_another_program_is_answered_with_ours() {
         (&["ping", "-W", "1", "a:1"], "'-W' found; use --timeout"),
         (&["bench", "-t", "5"], "'-t' found; use bench --duration"),
         (&["-z", "a:1"], "'-z' found; use check"),
-        (&["-i", "1s"], "'-i' found; it goes behind its command, 'ping -i'"),
-        (&["ping", "--rate", "5"], "'--rate' found; it goes behind its command, 'bench --rate'"),
+        (&["-i", "1s"], "'-i' found; it is an option of ping, and goes behind it"),
+        (&["ping", "--rate", "5"], "'--rate' found; it is an option of bench, and goes behind it"),
     ] {
         let reported = usage(line);
         assert!(reported.contains(hint), "{line:?}: {reported}");
