@@ -88,7 +88,7 @@ pub(super) fn flag(flag: &str, cli: &clap::Command) -> Option<String> {
     if owners.is_empty() {
         return foreign(flag).map(str::to_owned);
     }
-    Some(format!("it is an option of {}, and goes behind it", owners.join(" and of ")))
+    Some(format!("it goes behind {}", owners.join(" or ")))
 }
 
 /// What a flag of nc, ping, curl or iperf3 that is none of ours is called here.

@@ -234,8 +234,8 @@ fn a_flag_of_another_program_is_answered_with_ours() {
         (&["ping", "-W", "1", "a:1"], "'-W' found; use --timeout"),
         (&["bench", "-t", "5"], "'-t' found; use bench --duration"),
         (&["-z", "a:1"], "'-z' found; use check"),
-        (&["-i", "1s"], "'-i' found; it is an option of ping, and goes behind it"),
-        (&["ping", "--rate", "5"], "'--rate' found; it is an option of bench, and goes behind it"),
+        (&["-i", "1s"], "'-i' found; it goes behind ping"),
+        (&["ping", "--rate", "5"], "'--rate' found; it goes behind bench"),
     ] {
         let reported = usage(line);
         assert!(reported.contains(hint), "{line:?}: {reported}");

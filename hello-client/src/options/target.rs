@@ -31,9 +31,9 @@ const DATAGRAM_TIMEOUT: Duration = Duration::from_secs(1);
 pub(crate) struct Servers {
     /// Where the server listens: HOST:PORT, or with tcp://, udp://, unix:// or unixgram://
     ///
-    /// HOST:PORT is tcp://HOST:PORT; IPv6 addresses go in brackets; paths are
-    /// absolute, as in unix:///run/hello.sock. Every address of a name is tried in
-    /// turn.
+    /// HOST:PORT is tcp://HOST:PORT, and for check udp://HOST:PORT as well; IPv6
+    /// addresses go in brackets; paths are absolute, as in unix:///run/hello.sock.
+    /// Every address of a name is tried in turn. Only check takes several servers.
     ///
     /// [env: HELLO_SERVER] [default: 127.0.0.1:9999]
     #[arg(short = 's', long = "server", value_name = "ENDPOINT", value_parser = endpoint)]
