@@ -7,13 +7,13 @@ use std::mem;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
-use hello_proto::Endpoint;
+use hello_proto::{Endpoint, EndpointSpec};
 
 use crate::error::Error;
 use crate::load::validate_size;
 use crate::options::{
     BenchOptions, CheckOptions, OutputOptions, PingOptions, SHORT_HELP, SayOptions, ServerOptions,
-    Target, check_timeout, measurement_timeout, servers_or_default, session_timeout,
+    Servers, Target, check_timeout, measurement_timeout, servers_or_default, session_timeout,
 };
 
 const EXAMPLES: &str = "\
@@ -141,12 +141,17 @@ impl Cli {
         {
             return Err(why);
         }
-        let mut servers = mem::take(&mut say.servers.given);
+        let mut before = mem::take(&mut say.servers.given);
+        // First those before the command, then its arguments, then its options.
+        let servers = |positional: Vec<EndpointSpec>, mut options: Servers| {
+            before.extend(positional);
+            before.append(&mut options.given);
+            servers_or_default(before, environment)
+        };
         let task = match command.unwrap_or(Command::Say(say)) {
             Command::Check(mut check) => {
-                servers.append(&mut check.endpoints);
-                servers.append(&mut check.servers.given);
-                let servers = servers_or_default(servers, environment)?;
+                let endpoints = mem::take(&mut check.endpoints);
+                let servers = servers(endpoints, mem::take(&mut check.servers))?;
                 let sockets = [Endpoint::Tcp, Endpoint::Udp];
                 let targets = server.targets(servers, &sockets, check_timeout)?;
                 targets.iter().try_for_each(|target| check.validate(target))?;
@@ -157,23 +162,20 @@ impl Cli {
                     return Err(why);
                 }
                 say.message.append(&mut say.literal);
-                servers.append(&mut say.servers.given);
-                let servers = servers_or_default(servers, environment)?;
+                let servers = servers(vec![], mem::take(&mut say.servers))?;
                 Task::Say(say, server.target(servers, session_timeout)?)
             }
             Command::Bench(mut bench) => {
-                servers.extend(bench.endpoint.take());
-                servers.append(&mut bench.servers.given);
-                let servers = servers_or_default(servers, environment)?;
+                let endpoint = Vec::from_iter(bench.endpoint.take());
+                let servers = servers(endpoint, mem::take(&mut bench.servers))?;
                 let target = server.target(servers, measurement_timeout)?;
                 bench.validate(&target)?;
                 validate_size(bench.size, &target)?;
                 Task::Bench(bench, target)
             }
             Command::Ping(mut ping) => {
-                servers.extend(ping.endpoint.take());
-                servers.append(&mut ping.servers.given);
-                let servers = servers_or_default(servers, environment)?;
+                let endpoint = Vec::from_iter(ping.endpoint.take());
+                let servers = servers(endpoint, mem::take(&mut ping.servers))?;
                 let target = server.target(servers, measurement_timeout)?;
                 validate_size(ping.size, &target)?;
                 Task::Ping(ping, target)

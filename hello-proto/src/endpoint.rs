@@ -139,7 +139,8 @@ impl fmt::Display for HostPort {
     }
 }
 
-/// What is wrong with a text that has no `://` and is no `HOST:PORT`, if it is clear what was meant.
+/// What is wrong with a text that is neither a `HOST:PORT` nor has a `://`, if it is clear what was
+/// meant.
 fn named_for_what_it_is(text: &str) -> Option<EndpointError> {
     if text.starts_with('/') {
         return Some(EndpointError::MissingScheme(text.to_owned()));

@@ -99,7 +99,7 @@ fn one_line(error: &clap::Error) -> String {
     message.filter(is_shown).collect::<Vec<_>>().join("; ").replace(":; ", ": ")
 }
 
-/// What an option of nc, nginx or iperf3 that is none of ours is called here.
+/// What an option of nc, nginx or iperf3, which this program does not have, is called here.
 fn hint(flag: &str) -> Option<&'static str> {
     Some(match flag {
         "-p" | "--port" | "--host" | "--bind" | "-l" | "--listen" => {

@@ -54,7 +54,7 @@ pub(super) fn command(messages: &[OsString], cli: &clap::Command) -> Option<Stri
 }
 
 /// Whether `word` is one letter off `command`, or differs from it only in case. Another word with
-/// a capital letter is a name: Ray is no mistyped `say`.
+/// a capital letter is a name: Ray is not a mistyped `say`.
 fn is_mistyped(command: &str, word: &str) -> bool {
     let is_lowercase = !word.contains(char::is_uppercase);
     (is_lowercase && osa_distance(command, word) == 1) || word.eq_ignore_ascii_case(command)
@@ -91,7 +91,7 @@ pub(super) fn flag(flag: &str, cli: &clap::Command) -> Option<String> {
     Some(format!("it goes behind {}", owners.join(" or ")))
 }
 
-/// What a flag of nc, ping, curl or iperf3 that is none of ours is called here.
+/// What a flag of nc, ping, curl or iperf3, which this program does not have, is called here.
 fn foreign(flag: &str) -> Option<&'static str> {
     Some(match flag {
         "-u" | "--udp" => "for UDP, the server is udp://HOST:PORT",

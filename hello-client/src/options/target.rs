@@ -25,7 +25,7 @@ const DATAGRAM_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The servers that a command line names with an option.
 ///
-/// It is no global option of clap's: of one before a command and one behind it, clap would keep the
+/// Not a global option of clap: of one before a command and one behind it, clap would keep the
 /// last without a word.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Servers {
