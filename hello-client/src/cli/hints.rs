@@ -6,28 +6,17 @@ use std::net::IpAddr;
 use hello_proto::{EndpointError, EndpointSpec};
 use strsim::osa_distance;
 
-/// What is wrong with `messages` of which one is probably an address, or all are one as nc takes it:
-/// said to another server, it would be taken for a path that works.
+/// What is wrong with `messages` of which one is probably an address: said to another server, it would
+/// be taken for a path that works.
 pub(super) fn address(messages: &[OsString]) -> Option<String> {
-    let words: Option<Vec<&str>> = messages.iter().map(|message| message.to_str()).collect();
-    let (said, meant) = match words.as_deref() {
-        Some([host, port])
-            if port.parse::<u16>().is_ok() && is_address(&format!("{host}:{port}")) =>
-        {
-            (format!("{host} {port}"), format!("{host}:{port}"))
-        }
-        _ => {
-            let mut words = messages.iter().filter_map(|message| message.to_str());
-            let word = words.find(|word| is_address(word))?;
-            let meant = match word.parse::<EndpointSpec>() {
-                Ok(_) => word.to_owned(),
-                Err(EndpointError::MissingSlashes(meant)) => meant,
-                Err(_) => "HOST:PORT".to_owned(),
-            };
-            (word.to_owned(), meant)
-        }
+    let mut words = messages.iter().filter_map(|message| message.to_str());
+    let word = words.find(|word| is_address(word))?;
+    let meant = match word.parse::<EndpointSpec>() {
+        Ok(_) => word.to_owned(),
+        Err(EndpointError::MissingSlashes(meant)) => meant,
+        Err(_) => "HOST:PORT".to_owned(),
     };
-    let (said, meant) = (said.escape_debug(), meant.escape_debug());
+    let (said, meant) = (word.escape_debug(), meant.escape_debug());
     Some(format!(
         "'{said}' is an address, not a message: use 'check {meant}' or '-s {meant}' to go there, \
          '-- {said}' to say it"
