@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -60,20 +60,18 @@ fn measure(
     let route = locate(target).inspect_err(|error| {
         stats.connection_errors.count(&ConnectionError::Connect(error.kind), 1);
     })?;
-    let failed = |error: io::Error| Error::unanswered(ErrorKind::Unreachable, error.to_string());
     let stop = load::stop_on_signal().map_err(failed)?;
     let plan = plan(options, Plan::new(target.clone(), route.addresses, options.size));
     let is_shown = output.quiet == 0 && io::stderr().is_terminal();
-    *stats =
-        run_threads(options.threads, &plan, route.preconnected, is_shown, &stop).map_err(failed)?;
-    let is_stopped = stop.load(Ordering::Relaxed);
-    let end = if is_stopped { Some(Instant::now()) } else { plan.end };
+    *stats = run_threads(options.threads, &plan, route.preconnected, is_shown, &stop)?;
+    stats.is_interrupted = stop.load(Ordering::Relaxed);
+    let end = if stats.is_interrupted { Some(Instant::now()) } else { plan.end };
     if let Some(end) = end {
         stats.end(end);
     }
     stats.evaluate(target, &options.thresholds)?;
     match options.messages {
-        Some(messages) if stats.sent() < messages && !is_stopped => {
+        Some(messages) if stats.sent() < messages && !stats.is_interrupted => {
             let (sent, messages) = (number(stats.sent()), number(messages));
             let message = format!("only {sent} of {messages} messages could be sent");
             Err(Error::unanswered(ErrorKind::Timeout, message))
@@ -88,27 +86,42 @@ fn run_threads(
     mut preconnected: Option<Socket>,
     is_shown: bool,
     stop: &AtomicBool,
-) -> io::Result<Stats> {
+) -> Result<Stats, Error> {
     let (snapshots, received) = mpsc::channel();
+    let start = Mutex::new(());
     thread::scope(|scope| {
+        // Nothing is sent before it is known that all threads can be made.
+        let waiting = start.lock();
         let threads = (0..count).map(|index| {
             let partition = Partition { index, count, preconnected: preconnected.take() };
             let mut watched = Watched::new(plan, index, is_shown.then(|| snapshots.clone()));
+            let start = &start;
             thread::Builder::new().spawn_scoped(scope, move || {
+                drop(start.lock());
                 load::run(plan, partition, &mut watched, stop).map(|()| watched.stats)
             })
         });
-        let threads = threads.collect::<io::Result<Vec<_>>>()?;
+        let threads = threads.collect::<io::Result<Vec<_>>>().map_err(|error| {
+            stop.store(true, Ordering::Relaxed);
+            Error::usage(format!("--threads {count}: not all can be started: {error}"))
+        })?;
+        drop(waiting);
         drop(snapshots);
         if is_shown {
             progress::show(plan, count, received);
         }
         let mut sum = Stats::new(plan.warm_until);
         for thread in threads {
-            sum.add(thread.join().expect("the panic hook has reported it")?);
+            let outcome = thread.join().expect("the panic hook has reported it");
+            sum.add(outcome.map_err(failed)?);
         }
         Ok(sum)
     })
+}
+
+/// The system refuses what every run needs.
+fn failed(error: io::Error) -> Error {
+    Error::unreached(ErrorKind::Unreachable, error.to_string())
 }
 
 /// The `plan` with all that `options` ask for.
@@ -119,6 +132,7 @@ fn plan(options: &BenchOptions, plan: Plan) -> Plan {
     Plan {
         connections: options.connections,
         window: if is_boundless { u64::MAX } else { options.pipeline },
+        udp_buffer: options.udp_buffer,
         rate: options.rate.map(|messages| Rate { period: Duration::from_secs(1), messages }),
         warm_until,
         end: match options.messages {

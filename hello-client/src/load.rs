@@ -14,6 +14,7 @@ mod plan;
 mod schedule;
 mod stats;
 mod stream;
+mod udp_drops;
 
 use std::io;
 use std::sync::Arc;
@@ -30,7 +31,7 @@ pub(crate) use connection_error::{ConnectionError, ErrorCounts};
 pub(crate) use latency::{Latency, LatencySummary};
 pub(crate) use plan::{Partition, Plan, validate_size};
 pub(crate) use schedule::Rate;
-pub(crate) use stats::{Batch, Event, Observer, Stats};
+pub(crate) use stats::{Batch, Event, Limit, Observer, Stats};
 
 /// Runs this partition of `plan` to its end or until `stop`.
 ///

@@ -19,6 +19,7 @@ pub(crate) use target::{
 };
 
 use crate::error::advise;
+use crate::load::Plan;
 use crate::thresholds::Thresholds;
 
 pub(crate) const SHORT_HELP: &str = "\
@@ -60,13 +61,15 @@ Without --rate every reply is followed by the next message (a closed loop), and 
 round trip is timed from its sending. With --rate a message is due at its time
 whatever happened before, and is timed from then: the wait behind a server that
 stalled is measured too. Errors are counted by cause; a connection that fails or is
-cut off is opened again after 100 ms.
+cut off is opened again after 100 ms. What the client itself could not send in time is
+unsent, and what its system dropped a receive_buffer_drop; neither is lost.
 
 Exit codes:
   0  replies came, and all were right; loss and cut connections are in the report
-  1  a reply was wrong, or none came, or not all of --messages could be sent
+  1  something came back, but a reply was wrong, or none was right, or not all of
+     --messages could be sent, or a threshold is exceeded
   2  the command line asks for what cannot be done; nothing was sent
-  3  the server could not be reached";
+  3  nothing ever came back";
 
 const PING_EXAMPLES: &str = "\
 Examples:
@@ -79,9 +82,9 @@ they are lost; once it is back they are answered again.
 
 Exit codes:
   0  at least one message was answered
-  1  none was, or a reply was wrong
+  1  something came back, but none was, or a reply was wrong, or a threshold is exceeded
   2  the command line asks for what cannot be done; nothing was sent
-  3  the server could not be reached, not once";
+  3  nothing ever came back";
 
 /// Small enough that no time to which it is added overflows.
 const MAX_DURATION: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -185,6 +188,10 @@ pub(crate) struct BenchOptions {
     /// How many threads share the connections
     #[arg(long, value_name = "N", value_parser = count::<usize>(), default_value = "1")]
     pub(crate) threads: usize,
+    /// The receive buffer of each UDP socket, for bursts of replies; the system may grant less
+    #[arg(long, value_name = "BYTES", default_value_t = Plan::UDP_BUFFER)]
+    #[arg(value_parser = RangedU64ValueParser::<usize>::new().range(1..=i32::MAX as u64))]
+    pub(crate) udp_buffer: usize,
     /// Write the distribution of round trips to FILE, in us, for the HdrHistogram plotter
     #[arg(long, value_name = "FILE")]
     pub(crate) hdr: Option<PathBuf>,

@@ -22,13 +22,16 @@ pub(crate) fn run(
 ) -> ExitCode {
     // Under --json the object is alone on standard output.
     let measured = if output.json {
-        measure(options, target, &mut io::stderr())
+        measure(options, target, &mut IgnoreErrors(io::stderr()))
     } else {
         measure(options, target, &mut out)
     };
     let (stats, outcome) = match measured {
-        Ok(stats) => {
+        Ok((stats, unreached)) => {
             let outcome = stats.evaluate(target, &options.thresholds);
+            // Why the server was not there in the first place says more than what followed from it.
+            let outcome =
+                outcome.map_err(|error| unreached.filter(|_| !stats.is_reached).unwrap_or(error));
             (stats, outcome)
         }
         Err(error) => {
@@ -45,12 +48,21 @@ pub(crate) fn run(
     report::finish(Some(&target.endpoint), outcome.and(reported))
 }
 
-fn measure(options: &PingOptions, target: &Target, lines: &mut dyn Write) -> Result<Stats, Error> {
-    let route = match locate(target) {
+/// The counts, and why the server was not there at first.
+///
+/// # Errors
+///
+/// Why nothing was sent.
+fn measure(
+    options: &PingOptions,
+    target: &Target,
+    lines: &mut dyn Write,
+) -> Result<(Stats, Option<Error>), Error> {
+    let (route, unreached) = match locate(target) {
         Err(error) if error.kind == ErrorKind::Unresolved => return Err(error),
         // The server may come later.
-        Err(_) => Route::unverified(target)?,
-        Ok(route) => route,
+        Err(error) => (Route::unverified(target)?, Some(error)),
+        Ok(route) => (route, None),
     };
     let failed = |error: io::Error| Error::unreached(ErrorKind::Unreachable, error.to_string());
     let stop = load::stop_on_signal().map_err(failed)?;
@@ -69,7 +81,22 @@ fn measure(options: &PingOptions, target: &Target, lines: &mut dyn Write) -> Res
     let mut printer = LinePrinter { size: options.size, stats, lines, stop: &stop };
     let partition = Partition { index: 0, count: 1, preconnected: route.preconnected };
     load::run(&plan, partition, &mut printer, &stop).map_err(failed)?;
-    Ok(printer.stats)
+    let mut stats = printer.stats;
+    stats.is_interrupted = stop.load(Ordering::Relaxed);
+    Ok((stats, unreached))
+}
+
+/// What cannot be written is dropped: nothing depends on it.
+struct IgnoreErrors<W>(W);
+
+impl<W: Write> Write for IgnoreErrors<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(self.0.write(bytes).unwrap_or(bytes.len()))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().or(Ok(()))
+    }
 }
 
 /// Counts, and writes a line for each message.
@@ -83,7 +110,9 @@ struct LinePrinter<'a> {
 
 impl LinePrinter<'_> {
     fn print_each(&mut self, batch: Batch, what: impl Display) {
-        for number in batch.first..batch.first + batch.count {
+        // A signal ends it within a batch, too.
+        let numbers = batch.first..batch.first + batch.count;
+        for number in numbers.take_while(|_| !self.stop.load(Ordering::Relaxed)) {
             self.print(format_args!("seq={} {what}", number + 1));
         }
     }
@@ -115,7 +144,12 @@ impl Observer for LinePrinter<'_> {
             }
             Event::Wrong(None, wrong) => self.print(format_args!("wrong: {wrong}")),
             Event::Duplicated => self.print("a reply came twice"),
-            Event::Reordered(_) | Event::Reached | Event::Failed(_) => {}
+            Event::Reordered(_)
+            | Event::Reached
+            | Event::Failed(_)
+            | Event::Unsent(_)
+            | Event::Overflowed(_)
+            | Event::Paced(_) => {}
         }
         self.stats.on_event(event, now);
     }

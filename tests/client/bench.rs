@@ -1,10 +1,11 @@
-//! `bench` and `ping` against a real server. What they count is tested in their own crate.
+//! `bench` against a real server, and at its own limits. What it counts is tested in its own crate.
 
 use std::fs;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, FakeServer, FakeUdpServer, Server};
+use crate::harness::{Client, FakeServer, FakeUdpServer, Finished, Process, Server, skipped};
 
 #[test]
 fn a_bench_over_tcp_counts_what_the_server_counts() {
@@ -56,9 +57,9 @@ fn a_bench_without_replies_is_valid_json_with_nulls_and_fails() {
     let words = "bench --messages 3 --warmup 0 --timeout 50ms";
     let endpoint = silent.endpoint();
     let (object, finished) = Client::json(words.split(' ').chain(["-s", &*endpoint]));
-    assert_eq!(finished.code, Some(1), "{finished:?}");
+    finished.expect_error_line(3, &["no message was answered within 50ms"]);
     assert_eq!((&object["rtt_us"]["p50"], &object["received"]), (&Value::Null, &json!(0)));
-    assert_eq!(object["outcome"], "failed");
+    assert_eq!((&object["outcome"], &object["interrupted"]), (&json!("failed"), &json!(false)));
 }
 
 #[test]
@@ -72,32 +73,164 @@ fn a_bench_ends_early_on_ctrl_c_with_its_report() {
     let finished = process.wait();
     assert_eq!(finished.code, Some(0), "{finished:?}");
     assert!(finished.stdout_text().contains("Datagrams"), "{finished:?}");
+    assert!(finished.stdout_text().contains(" s, interrupted\n"), "{finished:?}");
+}
+
+/// Runs with `--json` and a short timeout, so that what is not answered is soon lost.
+fn bench(endpoint: &str, words: &str) -> (Value, Finished) {
+    let words = words.split(' ').chain(["--warmup", "0", "--timeout", "200ms", "-s", endpoint]);
+    Client::json(["bench"].into_iter().chain(words))
 }
 
 #[test]
-fn a_ping_is_a_line_each_and_a_summary() {
+fn a_rate_that_no_client_can_keep_ends_in_time_and_says_whose_limit_it_is() {
     let server = Server::start("127.0.0.1:0");
-    for scheme in ["tcp", "udp"] {
-        let words = "ping --count 3 --interval 20ms";
-        let finished = Client::run(words.split(' ').chain(["-s", server.endpoint(scheme)]));
-        assert_eq!(finished.code, Some(0), "{finished:?}");
-        for line in ["seq=1 bytes=16 rtt=", "seq=3 ", "3 sent, 3 answered, 0 lost"] {
-            assert!(
-                finished.stdout_text().contains(line),
-                "'{line}' in {}",
-                finished.stdout_text()
-            );
-        }
+    for (scheme, words) in [
+        ("udp", "--rate 1000000000 --duration 300ms"),
+        ("udp", "--rate 1000000000 --messages 300000000 --connections 50 --threads 4"),
+        ("tcp", "--rate 1000000000 --duration 300ms --pipeline 1000000000000"),
+    ] {
+        let (object, finished) = bench(server.endpoint(scheme), words);
+        let count = |name: &str| object[name].as_u64().expect("a number");
+        assert_eq!(count("sent") + count("unsent"), 300_000_000, "{words}: {object}");
+        assert!(count("sent") > 0 && count("unsent") > 0, "{words}: {object}");
+        assert_eq!(object["behind_schedule"], true, "{words}: {object}");
+        assert!(object["sent_per_s"].as_f64().expect("a number") < 5e8, "{words}: {object}");
+        let code = if words.contains("--messages") { 1 } else { 0 };
+        assert_eq!(finished.code, Some(code), "{words}: {finished:?}");
+    }
+    let words = "bench --rate 1000000000 --duration 100ms --warmup 0 --timeout 100ms -s";
+    let finished = Client::run(words.split(' ').chain([server.endpoint("udp")]));
+    let text = finished.stdout_text();
+    assert!(text.contains("asked 1,000,000,000/s, sent "), "{text}");
+    assert!(text.contains("/s: the client is the limit\n"), "{text}");
+    assert!(text.contains(" unsent: due, but they did not leave\n"), "{text}");
+}
+
+#[test]
+fn a_rate_without_end_is_interrupted_at_once() {
+    let (stream, datagrams) = (FakeServer::open(), FakeUdpServer::open());
+    let start = |endpoint: &str| {
+        let words = "bench --rate 1000000000 --messages 1000000000000 --warmup 0 --json -s";
+        Client::start(words.split(' ').chain([endpoint]))
+    };
+    let (over_tcp, over_udp) = (start(&stream.endpoint()), start(&datagrams.endpoint()));
+    let mut connection = stream.accept();
+    connection.send(b"Welcome!\n");
+    connection.expect(b"aaaaaaaaaaaaaaaa\n");
+    datagrams.receive();
+    for process in [over_tcp, over_udp] {
+        process.interrupt();
+        let finished = process.wait();
+        let object: Value = serde_json::from_slice(&finished.stdout).expect("an object");
+        assert_eq!(object["interrupted"], true, "{object}");
+        assert!(object["unsent"].as_u64().expect("a number") > 0, "{object}");
     }
 }
 
 #[test]
-fn a_ping_to_a_closed_port_exits_with_3() {
-    let closed = FakeServer::closed();
-    let endpoint = closed.endpoint();
-    let words = "ping --count 2 --interval 20ms --timeout 100ms";
-    let finished = Client::run(words.split(' ').chain(["-s", &*endpoint]));
-    assert_eq!(finished.code, Some(3), "{finished:?}");
+fn a_server_that_answers_too_slowly_for_the_rate_is_the_limit() {
+    let fake = FakeServer::open();
+    let words = "bench --rate 1000 --duration 300ms --warmup 0 --timeout 400ms --size 1 -s";
+    let process = Client::start(words.split(' ').chain([&*fake.endpoint()]));
+    let mut connection = fake.accept();
+    connection.send(b"Welcome!\n");
+    connection.expect(b"a\n");
+    let finished = process.wait();
+    assert_eq!(finished.code, Some(1), "the welcome came back: {finished:?}");
+    let text = finished.stdout_text();
+    assert!(
+        text.contains("asked 1,000/s, sent 3.3/s: the server or the path is the limit\n"),
+        "{text}"
+    );
+    assert!(text.contains("299 unsent: due, but they did not leave\n"), "{text}");
+    assert!(text.contains("Unanswered  1 of 1 messages"), "{text}");
+}
+
+#[test]
+fn what_a_stream_did_not_take_was_not_sent() {
+    let fake = FakeServer::open();
+    let words = "bench --rate 1000000 --duration 300ms --pipeline 1000000 --size 999 --json";
+    let words = words.split(' ').chain(["--warmup", "0", "--timeout", "200ms", "-s"]);
+    let process = Client::start(words.chain([&*fake.endpoint()]));
+    let mut connection = fake.accept();
+    connection.send(b"Welcome!\n");
+    // Nothing is read until the client has given up.
+    let finished = process.wait();
+    let object: Value = serde_json::from_slice(&finished.stdout).expect("an object");
+    let arrived = connection.read_to_end();
+    assert_eq!(object["sent"], arrived.len() / 1000, "{object}");
+    assert_eq!(object["unsent"], 300_000 - arrived.len() / 1000, "{object}");
+    assert_eq!((&object["lost"], &object["behind_schedule"]), (&object["sent"], &json!(false)));
+}
+
+#[test]
+fn replies_that_the_own_system_dropped_are_not_lost() {
+    let fake = FakeUdpServer::open();
+    let words = "bench --pipeline 20 --messages 20 --warmup 0 --timeout 2s --size 1000 --json";
+    let words = words.split(' ').chain(["--udp-buffer", "4096", "-s"]);
+    let process = Client::start(words.chain([&*fake.endpoint()]));
+    let messages: Vec<_> = (0..20).map(|_| fake.receive()).collect();
+    process.suspend();
+    for (message, client) in &messages {
+        fake.send(&[b"Hello, ", &**message, b"!"].concat(), *client);
+    }
+    process.resume();
+    let finished = process.wait();
+    let object: Value = serde_json::from_slice(&finished.stdout).expect("an object");
+    let count = |name: &str| object[name].as_u64().expect("a number");
+    assert_eq!((count("sent"), count("lost"), count("late")), (20, 0, 0), "{object}");
+    assert!(count("receive_buffer_drops") > 0, "{object}");
+    assert_eq!(count("received") + count("receive_buffer_drops"), 20, "{object}");
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+}
+
+#[test]
+fn a_lost_datagram_in_a_closed_loop_is_said_to_hold_up_its_socket() {
+    let fake = FakeUdpServer::open();
+    let words = "bench --messages 2 --warmup 0 --timeout 100ms -s";
+    let process = Client::start(words.split(' ').chain([&*fake.endpoint()]));
+    fake.receive();
+    let (message, client) = fake.receive();
+    fake.send(&[b"Hello, ", &*message, b"!"].concat(), client);
+    let finished = process.wait();
+    let text = finished.stdout_text();
+    assert!(text.contains("each lost datagram stopped its socket for 100ms"), "{text}");
+    assert!(text.contains("--rate"), "{text}");
+}
+
+#[test]
+fn a_threshold_that_is_exceeded_fails_the_run_and_is_named() {
+    let server = Server::start("127.0.0.1:0");
+    let words = "--messages 100 --max-p99 1ns --max-loss 0 --max-errors 0";
+    let (object, finished) = bench(server.endpoint("tcp"), words);
+    finished.expect_error_line(1, &["p99 ", " is over --max-p99 1ns"]);
+    assert_eq!((&object["error"]["kind"], &object["received"]), (&json!("threshold"), &json!(100)));
+    let words = "--messages 100 --max-p99 1h --max-loss 0% --max-errors 0";
+    let (object, finished) = bench(server.endpoint("tcp"), words);
+    assert_eq!((finished.code, &object["outcome"]), (Some(0), &json!("ok")), "{object}");
+}
+
+#[test]
+fn threads_that_cannot_be_made_are_an_error() {
+    // A user without processes of its own: root has no limit.
+    let as_nobody = |words: &[&str]| {
+        let client = Client::command(words);
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "54321", "--clear-groups", "--inh-caps=-all"]);
+        command.args(["--bounding-set=-all", "prlimit", "--nproc=4"]);
+        command.arg(client.get_program()).args(client.get_args());
+        command
+    };
+    if !as_nobody(&["--version"]).output().is_ok_and(|output| output.status.success()) {
+        return skipped("no other user with a limit of processes (setpriv, prlimit)");
+    }
+    let fake = FakeUdpServer::open();
+    let endpoint = fake.endpoint();
+    let words = ["bench", "--connections", "9", "--threads", "9", "-s", &endpoint];
+    let finished = Process::spawn(&mut as_nobody(&words)).wait();
+    finished.expect_error_line(2, &["--threads 9: not all can be started: Resource temporarily"]);
+    fake.expect_nothing();
 }
 
 #[test]
@@ -105,6 +238,9 @@ fn invalid_options_of_bench_and_ping_are_usage_errors() {
     for (words, expected) in [
         ("bench --rate 0", "--rate"),
         ("bench --size 1025", "--size"),
+        ("bench --size 18446744073709551615", "at most 1024 are allowed"),
+        ("bench --udp-buffer 0", "--udp-buffer"),
+        ("bench --max-loss 101", "--max-loss"),
         ("bench --size 11 -s udp://127.0.0.1:9", "at least 12"),
         ("bench --duration 1s --messages 1", "--messages"),
         ("bench --hdr /nosuch/folder/x", "--hdr"),

@@ -6,6 +6,7 @@ mod check;
 mod failures;
 mod framings;
 mod json;
+mod ping;
 mod scripts;
 mod udp;
 mod usage;

@@ -1,5 +1,6 @@
 //! A UDP server that a test plays itself, to send the client what no real server would.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 
 use super::{DEADLINE, retry};
@@ -36,6 +37,14 @@ impl FakeUdpServer {
         let (count, source) = received.expect("a datagram comes");
         bytes.truncate(count);
         (bytes, source)
+    }
+
+    /// Asserts that no datagram has come.
+    #[track_caller]
+    pub(crate) fn expect_nothing(&self) {
+        self.socket.set_nonblocking(true).expect("it can be asked");
+        let error = self.socket.recv(&mut [0]).expect_err("nothing was sent");
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
     }
 
     /// Receives one datagram, which is exactly `expected`; who sent it.

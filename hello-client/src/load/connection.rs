@@ -5,7 +5,7 @@ use std::mem;
 use std::os::fd::AsRawFd;
 use std::time::Instant;
 
-use hello_proto::WELCOME;
+use hello_proto::{Endpoint, WELCOME};
 use mio::event::Event as Readiness;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
@@ -13,6 +13,7 @@ use socket2::Socket;
 
 use super::engine::ThreadContext;
 use super::schedule::Schedule;
+use super::udp_drops::UdpDrops;
 use super::{Batch, ConnectionError, Event, Observer, Plan};
 use crate::error::ErrorKind;
 use crate::net::{RETRY_INTERVAL, begin_connect, finish_connect};
@@ -21,6 +22,10 @@ use crate::net::{RETRY_INTERVAL, begin_connect, finish_connect};
 pub(super) trait Session {
     /// Whether the bytes are datagrams, rather than parts of a stream.
     const IS_DATAGRAM: bool;
+
+    /// How often it is written to before it is read: replies that nobody reads overflow the buffer
+    /// of a socket.
+    const BURST: usize;
 
     fn new(plan: &Plan) -> Self;
 
@@ -33,14 +38,23 @@ pub(super) trait Session {
     /// How many messages are in flight.
     fn in_flight(&self) -> u64;
 
-    /// Sends these messages.
+    /// How many messages it can take to be written.
+    fn room(&self) -> u64;
+
+    /// Takes these messages to be written; there is room for them.
     fn send(&mut self, batch: Batch, now: Instant);
 
-    /// Bytes to be written, if there are any; there may be more once these are.
-    fn outgoing(&mut self) -> Option<&[u8]>;
+    /// Bytes to be written, if there are any.
+    fn outgoing(&self) -> Option<&[u8]>;
 
     /// This many of the outgoing bytes were written.
-    fn advance(&mut self, length: usize);
+    fn advance(&mut self, length: usize, now: Instant);
+
+    /// How many of the messages in flight have not been written.
+    fn unwritten(&self) -> u64;
+
+    /// Gives back the last of the messages that have not been written. None may be written after.
+    fn take_unwritten(&mut self) -> Option<Batch>;
 
     /// Takes what one read returned.
     ///
@@ -61,7 +75,7 @@ pub(super) trait Session {
     /// The session has, as a whole.
     fn expire(&mut self, now: Instant, observer: &mut dyn Observer) -> Result<(), ConnectionError>;
 
-    /// Nothing in flight will be answered.
+    /// Nothing in flight will be answered; all of it was written.
     fn disconnect(&mut self, why: &ConnectionError, now: Instant, observer: &mut dyn Observer);
 }
 
@@ -79,6 +93,12 @@ pub(super) struct LoadConnection<S> {
     is_reached: bool,
     /// The socket took only a part of what was to be written, and is registered for writing.
     is_blocked: bool,
+    /// Not all that is due has left.
+    is_behind: bool,
+    /// A burst is over, and the next one comes with the next turn of the engine.
+    is_paused: bool,
+    /// What the system had dropped at the socket when that was last asked.
+    dropped_before: u64,
 }
 
 #[derive(Debug)]
@@ -102,12 +122,21 @@ impl<S: Session> LoadConnection<S> {
             is_preconnected: false,
             is_reached: false,
             is_blocked: false,
+            is_behind: false,
+            is_paused: false,
+            dropped_before: 0,
         }
     }
 
     /// Whether nothing is due or in flight.
-    pub(super) fn is_idle(&self) -> bool {
-        self.session.in_flight() + self.schedule.backlog() == 0
+    pub(super) fn is_idle(&self, now: Instant) -> bool {
+        self.session.in_flight() + self.schedule.backlog(now) == 0
+    }
+
+    /// Of the messages that are due from `from` until `now`, how many there are, and how many of
+    /// them have left.
+    pub(super) fn progress(&self, from: Instant, now: Instant) -> (u64, u64) {
+        self.schedule.progress(from, now, self.session.unwritten())
     }
 
     /// Connects, reads and writes what can be.
@@ -141,59 +170,142 @@ impl<S: Session> LoadConnection<S> {
         }
     }
 
-    /// Sends what may be sent.
+    /// Whether not all that is due has left.
+    pub(super) fn is_behind(&self) -> bool {
+        self.is_behind
+    }
+
+    fn note_backlog(&mut self, now: Instant, cx: &mut ThreadContext<'_>) {
+        let was_behind = mem::replace(&mut self.is_behind, self.schedule.backlog(now) > 0);
+        cx.behind -= usize::from(was_behind);
+        cx.behind += usize::from(self.is_behind);
+    }
+
+    /// Sends what may be sent, up to a burst.
     pub(super) fn send(&mut self, now: Instant, cx: &mut ThreadContext<'_>) {
+        self.try_send(now, cx);
+        self.note_backlog(now, cx);
+    }
+
+    fn try_send(&mut self, now: Instant, cx: &mut ThreadContext<'_>) {
         match &self.state {
-            State::Established(_) if self.session.is_ready() => {}
+            State::Established(_) if self.session.is_ready() && !self.is_paused => {}
             State::Backoff(why, _) if cx.plan.drop_late => {
-                let why = why.clone();
-                return self.abandon(&why, now, cx);
+                return self.schedule.give_up(now, why, cx.observer);
             }
             State::Established(_) | State::Connecting(..) | State::Backoff(..) => return,
         }
-        let mut wanted = self.schedule.ready(self.session.in_flight());
+        match self.send_burst(now, cx) {
+            Ok(true) => self.pause(cx),
+            Ok(false) => {}
+            Err(error) => {
+                // What the server said before it closed can still be read, and tells why.
+                let error = self.read(true, cx).err().unwrap_or(error);
+                self.disconnect(error, now, cx);
+            }
+        }
+    }
+
+    /// Lets the other connections, and a stop, have their turn first.
+    fn pause(&mut self, cx: &mut ThreadContext<'_>) {
+        if !mem::replace(&mut self.is_paused, true) {
+            cx.paused.push(self.token);
+        }
+    }
+
+    /// Goes on after a pause: reads what has come meanwhile, and sends.
+    pub(super) fn resume(&mut self, now: Instant, cx: &mut ThreadContext<'_>) {
+        self.is_paused = false;
+        match self.read(false, cx) {
+            Ok(_) => self.send(now, cx),
+            Err(error) => self.disconnect(error, now, cx),
+        }
+    }
+
+    /// Returns whether more could be sent at once.
+    fn send_burst(
+        &mut self,
+        now: Instant,
+        cx: &mut ThreadContext<'_>,
+    ) -> Result<bool, ConnectionError> {
+        for _ in 0..S::BURST {
+            let is_more = self.is_blocked || self.fill(now, cx);
+            self.write(now, cx)?;
+            if self.is_blocked || !is_more {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Gives the session what may be sent, and returns whether it has no room for all of it. Sent
+    /// late, messages are timed from when they were due, unless the plan drops what is late.
+    fn fill(&mut self, now: Instant, cx: &mut ThreadContext<'_>) -> bool {
+        let ready = self.schedule.ready(self.session.in_flight(), now);
+        let mut wanted = ready.min(self.session.room());
+        let is_more = ready > wanted;
         if !self.schedule.is_open() {
-            // In an open loop the quota was used up when they became due.
             wanted = cx.quota.take_quota(wanted, now);
         }
         while wanted > 0 {
-            wanted -= self.send_next(wanted, now, cx.plan);
+            let mut batch = self.schedule.next_batch(wanted, now);
+            if cx.plan.drop_late {
+                batch.since = now;
+            }
+            self.session.send(batch, now);
+            wanted -= batch.count;
         }
-        if let Err(error) = self.write(cx) {
-            // What the server said before it closed can still be read, and tells why.
-            let error = self.read(true, cx).err().unwrap_or(error);
-            self.disconnect(error, now, cx);
+        is_more
+    }
+
+    /// Sends nothing more: what is due and has not left is unsent.
+    pub(super) fn close(&mut self, now: Instant, cx: &mut ThreadContext<'_>) {
+        self.put_back_unwritten(cx);
+        if cx.plan.drop_late {
+            let why = ConnectionError::Lost(ErrorKind::Timeout);
+            self.schedule.give_up(now, &why, cx.observer);
+        }
+        let (due, sent) = self.progress(cx.plan.warm_until, now);
+        if due > sent {
+            cx.observer.on_event(Event::Unsent(due - sent), now);
+        }
+        self.schedule.close();
+    }
+
+    /// Gives up what is in flight.
+    pub(super) fn abandon(&mut self, now: Instant, cx: &mut ThreadContext<'_>) {
+        let why = ConnectionError::Lost(ErrorKind::Timeout);
+        self.session.disconnect(&why, now, cx.observer);
+    }
+
+    /// What has not left may be sent later.
+    fn put_back_unwritten(&mut self, cx: &mut ThreadContext<'_>) {
+        while let Some(batch) = self.session.take_unwritten() {
+            self.schedule.put_back(batch.count);
+            if !self.schedule.is_open() {
+                cx.quota.put_back(batch.count, batch.since);
+            }
         }
     }
 
-    /// Gives up what is due or in flight.
-    pub(super) fn abandon(
-        &mut self,
-        why: &ConnectionError,
-        now: Instant,
-        cx: &mut ThreadContext<'_>,
-    ) {
-        for _ in 0..self.schedule.backlog() {
-            self.send_next(1, now, cx.plan);
-        }
-        self.session.disconnect(why, now, cx.observer);
-    }
-
-    /// Sends the next messages, at most as many as are `wanted`, and returns how many. Sent late,
-    /// they are timed from when they were due, unless the plan drops what is late.
-    fn send_next(&mut self, wanted: u64, now: Instant, plan: &Plan) -> u64 {
-        let mut batch = self.schedule.next_batch(wanted, now);
-        if plan.drop_late {
-            batch.since = now;
-        }
-        self.session.send(batch, now);
-        batch.count
+    /// What the system has dropped of the replies since it was last asked, because the receive
+    /// buffer of the socket was full; `drops` is what it says now.
+    pub(super) fn take_drops(&mut self, drops: &UdpDrops) -> u64 {
+        let (State::Connecting(socket, _) | State::Established(socket)) = &self.state else {
+            return 0;
+        };
+        let dropped = drops.of(socket);
+        dropped.saturating_sub(mem::replace(&mut self.dropped_before, dropped))
     }
 
     fn connect(&mut self, now: Instant, cx: &ThreadContext<'_>) -> Result<(), ConnectionError> {
         let address = &cx.plan.addresses[self.address % cx.plan.addresses.len()];
         let socket = begin_connect(&cx.plan.target, address)
             .map_err(|error| ConnectionError::Connect(error.kind))?;
+        if let Endpoint::Udp(_) = cx.plan.target.endpoint {
+            socket.set_recv_buffer_size(cx.plan.udp_buffer).map_err(failed)?;
+        }
+        self.dropped_before = 0;
         self.set_connecting(socket, now, &cx.registry).map_err(failed)
     }
 
@@ -234,16 +346,14 @@ impl<S: Session> LoadConnection<S> {
             if mem::take(&mut self.is_preconnected) {
                 let mut welcome = Vec::new();
                 cx.plan.target.framing.encode(WELCOME, &mut welcome);
-                self.session.receive(&welcome, now, cx.observer)?;
-            }
-            if !S::IS_DATAGRAM {
                 self.reached(now, cx);
+                self.session.receive(&welcome, now, cx.observer)?;
             }
         }
         Ok(now)
     }
 
-    /// Reports once a connection that the server is there.
+    /// Reports once a connection that something came back.
     fn reached(&mut self, now: Instant, cx: &mut ThreadContext<'_>) {
         if !mem::replace(&mut self.is_reached, true) {
             cx.observer.on_event(Event::Reached, now);
@@ -255,21 +365,32 @@ impl<S: Session> LoadConnection<S> {
         // A server that was there may come back; one that was not may have another address.
         if !mem::take(&mut self.is_reached) {
             self.address += 1;
+        } else if S::IS_DATAGRAM {
+            // Where nothing came in, nothing was dropped, and asking takes milliseconds.
+            let dropped = self.take_drops(&UdpDrops::read());
+            cx.count_drops(dropped, now);
         }
+        self.put_back_unwritten(cx);
         self.session.disconnect(&error, now, cx.observer);
         cx.observer.on_event(Event::Failed(&error), now);
+        if cx.plan.drop_late {
+            self.schedule.give_up(now, &error, cx.observer);
+        }
         self.state = State::Backoff(error, now + RETRY_INTERVAL);
     }
 
     /// Takes what came, and returns when that was. If the stream `is_ending`, it reads up to that
-    /// end.
+    /// end; of datagrams, which may come without end, a number.
     fn read(
         &mut self,
         is_ending: bool,
         cx: &mut ThreadContext<'_>,
     ) -> Result<Instant, ConnectionError> {
+        /// How many datagrams are taken at once: more than the answers to a burst.
+        const DATAGRAMS: usize = 1024;
         let mut last = None;
-        while let State::Established(socket) = &self.state {
+        for count in 1.. {
+            let State::Established(socket) = &self.state else { break };
             let length = match (&*socket).read(&mut cx.buffer) {
                 Ok(0) if !S::IS_DATAGRAM => return Err(ConnectionError::Lost(ErrorKind::Closed)),
                 Ok(length) => length,
@@ -280,6 +401,10 @@ impl<S: Session> LoadConnection<S> {
             cx.last_received = now;
             self.reached(now, cx);
             self.session.receive(&cx.buffer[..length], now, cx.observer)?;
+            if S::IS_DATAGRAM && count == DATAGRAMS {
+                self.pause(cx);
+                break;
+            }
             // A read that did not fill the buffer has emptied a stream, unless its end is behind
             // the data.
             if !S::IS_DATAGRAM && length < cx.buffer.len() && !is_ending {
@@ -290,12 +415,12 @@ impl<S: Session> LoadConnection<S> {
     }
 
     /// Writes what can be written without blocking.
-    fn write(&mut self, cx: &ThreadContext<'_>) -> Result<(), ConnectionError> {
+    fn write(&mut self, now: Instant, cx: &ThreadContext<'_>) -> Result<(), ConnectionError> {
         let State::Established(socket) = &self.state else { return Ok(()) };
         let was_blocked = mem::take(&mut self.is_blocked);
         while let Some(bytes) = self.session.outgoing() {
             match socket.send(bytes) {
-                Ok(length) => self.session.advance(length),
+                Ok(length) => self.session.advance(length, now),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.is_blocked = true;
                     break;

@@ -11,11 +11,18 @@ use crate::error::ErrorKind;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum ConnectionError {
     /// It could not be opened.
-    #[error("connecting failed ({0})")]
+    #[error("{}", match .0 {
+        ErrorKind::Refused => "connection refused".to_owned(),
+        ErrorKind::Timeout => "connection timed out".to_owned(),
+        ErrorKind::Unreachable => "host or network unreachable".to_owned(),
+        kind => format!("connecting failed ({kind})"),
+    })]
     Connect(ErrorKind),
     /// It was lost, or for datagrams, the way to the server was.
     #[error("{}", match .0 {
+        ErrorKind::Refused => "connection refused".to_owned(),
         ErrorKind::Timeout => "no reply in time".to_owned(),
+        ErrorKind::Unreachable => "host or network unreachable".to_owned(),
         kind => format!("cut off ({kind})"),
     })]
     Lost(ErrorKind),

@@ -19,14 +19,13 @@ pub(super) struct DatagramSession {
     /// The next message: its number, then filler.
     message: Vec<u8>,
     timeout: Duration,
-    /// The messages that are still to be sent.
-    unsent: VecDeque<Batch>,
-    /// Since when each message is in flight, from the first that may be answered in time to the
-    /// last; `None` once it is answered.
-    window: VecDeque<Option<Instant>>,
+    /// The message that is still to be sent.
+    unwritten: Option<Batch>,
+    /// The messages from the first that may be answered in time to the last; `None` once answered.
+    window: VecDeque<Option<InFlight>>,
     /// The number of the first one in the window.
     base: u64,
-    /// The messages that are unsent or waited for.
+    /// The messages that are unwritten or waited for.
     in_flight: u64,
     /// The latest message that was answered in time.
     latest: Option<u64>,
@@ -34,13 +33,28 @@ pub(super) struct DatagramSession {
     lost: BTreeMap<u64, Instant>,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct InFlight {
+    /// From when its round trip is timed.
+    since: Instant,
+    /// When it left. One that left late has its whole time to be answered all the same.
+    sent: Instant,
+}
+
 impl DatagramSession {
     /// How many lost messages are remembered, the last ones.
     const LOST_HISTORY: usize = 1 << 16;
 
-    fn replied(&mut self, batch: Batch, now: Instant, observer: &mut dyn Observer) {
+    fn replied(
+        &mut self,
+        number: u64,
+        InFlight { since, sent }: InFlight,
+        now: Instant,
+        observer: &mut dyn Observer,
+    ) {
         self.in_flight -= 1;
-        if now.saturating_duration_since(batch.since) > self.timeout {
+        let batch = single(number, since);
+        if now.saturating_duration_since(sent) > self.timeout {
             observer.on_event(Event::Lost(batch, &ConnectionError::Lost(ErrorKind::Timeout)), now);
             observer.on_event(Event::Late(batch), now);
             return;
@@ -54,10 +68,10 @@ impl DatagramSession {
 
     /// Takes the answered messages from the front of the window, and then the next one for which
     /// `is_lost` holds.
-    fn pop_lost(&mut self, is_lost: impl Fn(Instant) -> bool) -> Option<Batch> {
+    fn pop_lost(&mut self, is_lost: impl Fn(InFlight) -> bool) -> Option<Batch> {
         while let Some(front) = self.window.front() {
             let lost = match *front {
-                Some(since) if is_lost(since) => Some(single(self.base, since)),
+                Some(message) if is_lost(message) => Some(single(self.base, message.since)),
                 Some(_) => return None,
                 None => None,
             };
@@ -95,13 +109,15 @@ impl DatagramSession {
 impl Session for DatagramSession {
     const IS_DATAGRAM: bool = true;
 
+    const BURST: usize = 64;
+
     fn new(plan: &Plan) -> Self {
         let mut message = vec![b'.'; plan.size];
         write_number(0, &mut message);
         Self {
             message,
             timeout: plan.target.timeout(),
-            unsent: VecDeque::new(),
+            unwritten: None,
             window: VecDeque::new(),
             base: 0,
             in_flight: 0,
@@ -120,24 +136,38 @@ impl Session for DatagramSession {
         self.in_flight
     }
 
+    fn room(&self) -> u64 {
+        u64::from(self.unwritten.is_none())
+    }
+
     fn send(&mut self, batch: Batch, _: Instant) {
-        self.in_flight += batch.count;
-        self.unsent.push_back(batch);
-    }
-
-    fn outgoing(&mut self) -> Option<&[u8]> {
-        self.unsent.front().map(|_| &*self.message)
-    }
-
-    fn advance(&mut self, _: usize) {
-        if let Some(batch) = self.unsent.front_mut() {
-            self.window.push_back(Some(batch.since));
-            batch.count -= 1;
-            if batch.count == 0 {
-                self.unsent.pop_front();
-            }
-            write_number(self.next(), &mut self.message);
+        if self.window.is_empty() {
+            // Numbers may have been given up while there was no socket.
+            self.base = batch.first;
         }
+        self.in_flight += batch.count;
+        self.unwritten = Some(batch);
+        write_number(self.next(), &mut self.message);
+    }
+
+    fn outgoing(&self) -> Option<&[u8]> {
+        self.unwritten.map(|_| &*self.message)
+    }
+
+    fn advance(&mut self, _: usize, now: Instant) {
+        if let Some(batch) = self.unwritten.take() {
+            self.window.push_back(Some(InFlight { since: batch.since, sent: now }));
+        }
+    }
+
+    fn unwritten(&self) -> u64 {
+        u64::from(self.unwritten.is_some())
+    }
+
+    fn take_unwritten(&mut self) -> Option<Batch> {
+        let batch = self.unwritten.take()?;
+        self.in_flight -= batch.count;
+        Some(batch)
     }
 
     fn receive(
@@ -156,9 +186,8 @@ impl Session for DatagramSession {
             return Ok(());
         };
         let position = answered.checked_sub(self.base).and_then(|at| usize::try_from(at).ok());
-        let since = position.and_then(|at| self.window.get_mut(at)?.take());
-        match since {
-            Some(since) => self.replied(single(answered, since), now, observer),
+        match position.and_then(|at| self.window.get_mut(at)?.take()) {
+            Some(message) => self.replied(answered, message, now, observer),
             None => match self.lost.remove(&answered) {
                 Some(since) => observer.on_event(Event::Late(single(answered, since)), now),
                 None => observer.on_event(Event::Duplicated, now),
@@ -170,7 +199,7 @@ impl Session for DatagramSession {
 
     fn expire(&mut self, now: Instant, observer: &mut dyn Observer) -> Result<(), ConnectionError> {
         let timeout = self.timeout;
-        let is_lost = |since| now.saturating_duration_since(since) > timeout;
+        let is_lost = |message: InFlight| now.saturating_duration_since(message.sent) > timeout;
         while let Some(batch) = self.pop_lost(is_lost) {
             observer.on_event(Event::Lost(batch, &ConnectionError::Lost(ErrorKind::Timeout)), now);
         }
@@ -178,9 +207,6 @@ impl Session for DatagramSession {
     }
 
     fn disconnect(&mut self, why: &ConnectionError, now: Instant, observer: &mut dyn Observer) {
-        while !self.unsent.is_empty() {
-            self.advance(self.message.len());
-        }
         while let Some(batch) = self.pop_lost(|_| true) {
             observer.on_event(Event::Lost(batch, why), now);
         }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hello_proto::MessageError;
 use socket2::{SockAddr, Socket};
 
 use super::datagram::NUMBER_SIZE;
-use super::schedule::{Quota, Rate, Schedule};
+use super::schedule::{Quota, Rate, Schedule, Timetable};
 use crate::error::advise;
 use crate::options::Target;
 
@@ -27,6 +28,8 @@ pub(crate) struct Plan {
     pub(crate) window: u64,
     /// When messages are due; without it, one is sent for each reply.
     pub(crate) rate: Option<Rate>,
+    /// The receive buffer of each UDP socket, in bytes.
+    pub(crate) udp_buffer: usize,
     /// A message that cannot leave when it is due is lost, rather than sent late.
     pub(crate) drop_late: bool,
     /// When the first message is due.
@@ -54,6 +57,13 @@ impl Plan {
     /// After this long without a reply a run that ends by the number of its messages is abandoned.
     pub(super) const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
+    /// The most messages in flight, over all connections: what is known of them takes half a GiB.
+    const MAX_IN_FLIGHT: u64 = 1 << 24;
+
+    /// The receive buffer of a UDP socket unless another is asked for: for bursts of replies, and for
+    /// what comes while another program has the processor.
+    pub(crate) const UDP_BUFFER: usize = 4 * 1024 * 1024;
+
     /// A closed loop without an end, of one connection with one message in flight, that starts now.
     pub(crate) fn new(target: Target, addresses: Vec<SockAddr>, size: usize) -> Self {
         let start = Instant::now();
@@ -65,6 +75,7 @@ impl Plan {
             connections: 1,
             window: 1,
             rate: None,
+            udp_buffer: Self::UDP_BUFFER,
             drop_late: false,
             start,
             warm_until: start,
@@ -78,18 +89,25 @@ impl Plan {
         (partition.index..self.connections).step_by(partition.count)
     }
 
+    /// When messages are due, in an open loop.
+    pub(super) fn timetable(&self) -> Option<Timetable> {
+        let moments = (self.start, self.warm_until);
+        self.rate.map(|rate| Timetable::new(rate, moments, self.end, self.messages))
+    }
+
     /// The schedule of one connection.
     pub(super) fn schedule(&self, connection: usize) -> Schedule {
-        match self.rate {
-            Some(rate) => {
+        let window = self.window.min(Self::MAX_IN_FLIGHT.div_ceil(self.connections as u64));
+        match self.timetable() {
+            Some(timetable) => {
                 let turn = (connection as u64, self.connections as u64);
-                Schedule::open(rate, self.start, turn, self.window)
+                Schedule::open(timetable, turn, window)
             }
-            None => Schedule::closed(self.window),
+            None => Schedule::closed(window),
         }
     }
 
-    /// How many messages this partition may send.
+    /// How many messages this partition may send in a closed loop.
     pub(super) fn quota(&self, partition: &Partition) -> Quota {
         let count = partition.count as u64;
         let left_over = |all: u64| u64::from((partition.index as u64) < all % count);
@@ -111,6 +129,11 @@ pub(crate) fn validate_size(size: usize, target: &Target) -> Result<(), String> 
             "--size {size} is too small for the number of a message, which takes at least \
              {NUMBER_SIZE} bytes"
         ));
+    }
+    if size > target.limit {
+        // A pattern of that size may not even fit into memory.
+        let error = MessageError::TooLong { length: size, limit: target.limit };
+        return Err(format!("--size {size}: {}", advise(error)));
     }
     let checked = pattern(size).try_for_each(|message| target.check(&message));
     checked.map_err(|error| format!("--size {size}: {}", advise(error)))

@@ -23,11 +23,11 @@ pub(crate) struct Batch {
 
 /// Something that happened on a connection.
 ///
-/// Every message ends in just one of `Answered`, `Wrong` with a message, and `Lost`, unless the run
-/// is stopped before.
-#[derive(Debug)]
+/// Every message that left ends in just one of `Answered`, `Wrong` with a message, and `Lost`, unless
+/// the run is stopped before.
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Event<'a> {
-    /// The server is there: it took the connection, or answered.
+    /// The server is there: something came back from it.
     Reached,
     /// The right replies to these messages came.
     Answered(Batch),
@@ -43,6 +43,32 @@ pub(crate) enum Event<'a> {
     Duplicated,
     /// A connection could not be opened, or was cut off.
     Failed(&'a ConnectionError),
+    /// So many messages were due after the warm-up, and did not leave in time.
+    Unsent(u64),
+    /// The system dropped so many replies, because we did not read them fast enough.
+    Overflowed(u64),
+    /// All messages of a thread have become due, or the run was stopped.
+    Paced(Pace),
+}
+
+/// How well a thread kept the asked rate after the warm-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pace {
+    /// The messages that had left by the end of the period.
+    pub(crate) sent: u64,
+    /// From the end of the warm-up until the last message had its time.
+    pub(crate) period: Duration,
+    /// What held it up, if it did not keep the rate.
+    pub(crate) limit: Option<Limit>,
+}
+
+/// What keeps messages from leaving when they are due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Limit {
+    /// The client waits for the server or the network: for replies, or room in a send buffer.
+    Path,
+    /// The client is never done with what it has to do.
+    Client,
 }
 
 /// Counts, prints or shows what happens.
@@ -62,7 +88,11 @@ pub(crate) struct Stats {
     /// The round trips of the messages that were answered.
     pub(crate) latency: Latency,
     /// Messages that were not answered, or not in time.
-    pub(crate) lost: u64,
+    unanswered: u64,
+    /// Messages that were due and did not leave.
+    pub(crate) unsent: u64,
+    /// Replies that the client's own system dropped.
+    pub(crate) receive_buffer_drops: u64,
     /// Lost messages that were answered after all.
     pub(crate) late: u64,
     /// Replies that came once more.
@@ -75,10 +105,16 @@ pub(crate) struct Stats {
     pub(crate) first_wrong: Option<ReplyError>,
     /// What went wrong with the connections.
     pub(crate) connection_errors: ErrorCounts,
-    /// Whether the server was there at all, also in the warm-up.
+    /// What held up the messages of an open loop, if they did not leave at the asked rate.
+    pub(crate) limit: Option<Limit>,
+    /// Whether a signal ended it early.
+    pub(crate) is_interrupted: bool,
+    /// Whether anything came back from the server, also in the warm-up.
     pub(crate) is_reached: bool,
     /// Messages to which a wrong reply came.
     answered_wrongly: u64,
+    /// The messages that left while they were due, and how long that was; nothing in a closed loop.
+    paced: (u64, Duration),
     /// When it ended: with the last reply, or later.
     ended: Instant,
 }
@@ -89,15 +125,20 @@ impl Stats {
         Self {
             warm_until,
             latency: Latency::new(),
-            lost: 0,
+            unanswered: 0,
+            unsent: 0,
+            receive_buffer_drops: 0,
             late: 0,
             duplicated: 0,
             reordered: 0,
             wrong_replies: 0,
             first_wrong: None,
             connection_errors: ErrorCounts::default(),
+            limit: None,
+            is_interrupted: false,
             is_reached: false,
             answered_wrongly: 0,
+            paced: (0, Duration::ZERO),
             ended: warm_until,
         }
     }
@@ -107,9 +148,14 @@ impl Stats {
         self.latency.histogram().len()
     }
 
-    /// Messages that were sent, and answered or lost.
+    /// Messages that were not answered in time, less those whose replies our own system dropped.
+    pub(crate) fn lost(&self) -> u64 {
+        self.unanswered.saturating_sub(self.receive_buffer_drops)
+    }
+
+    /// Messages that left, and were answered or not.
     pub(crate) fn sent(&self) -> u64 {
-        self.received() + self.answered_wrongly + self.lost
+        self.received() + self.answered_wrongly + self.unanswered
     }
 
     /// Wrong replies and connection errors.
@@ -133,10 +179,22 @@ impl Stats {
         (self.received() > 0 && elapsed > 0.0).then(|| self.received() as f64 / elapsed)
     }
 
+    /// Messages sent in a second; in an open loop, while they were due.
+    pub(crate) fn sent_per_s(&self) -> Option<f64> {
+        let (sent, period) = match self.paced {
+            (_, Duration::ZERO) => (self.sent(), self.elapsed()),
+            paced => paced,
+        };
+        let seconds = period.as_secs_f64();
+        (sent > 0 && seconds > 0.0).then(|| sent as f64 / seconds)
+    }
+
     /// Adds what another thread of the same run counted.
     pub(crate) fn add(&mut self, other: Self) {
         self.latency.add(&other.latency);
-        self.lost += other.lost;
+        self.unanswered += other.unanswered;
+        self.unsent += other.unsent;
+        self.receive_buffer_drops += other.receive_buffer_drops;
         self.late += other.late;
         self.duplicated += other.duplicated;
         self.reordered += other.reordered;
@@ -146,13 +204,18 @@ impl Stats {
             .connection_errors
             .iter()
             .for_each(|(error, times)| self.connection_errors.count(&error, times));
+        self.limit = self.limit.max(other.limit);
+        self.is_interrupted |= other.is_interrupted;
         self.is_reached |= other.is_reached;
         self.answered_wrongly += other.answered_wrongly;
+        self.paced.0 += other.paced.0;
+        self.paced.1 = self.paced.1.max(other.paced.1);
         self.ended = self.ended.max(other.ended);
     }
 
     /// Checks that what was counted shows a path to `target` that works. Loss, and connections that
-    /// failed beside others that did not, are figures, not failures, unless they are over the `thresholds`.
+    /// failed beside others that did not, are figures, not failures, unless they are over the
+    /// `thresholds`.
     ///
     /// # Errors
     ///
@@ -165,24 +228,23 @@ impl Stats {
             return Err(Error::unanswered(first.kind, message));
         }
         if self.received() > 0 {
-            let loss = percent(self.lost, self.sent());
+            let loss = percent(self.lost(), self.sent());
             return thresholds.check(loss, self.latency.quantile(0.99), self.errors());
         }
+        let failed = if self.is_reached { Error::unanswered } else { Error::unreached };
         // The server's own words come last, and tell most.
         Err(match self.connection_errors.iter().last() {
             Some((error, _)) if !self.is_reached => {
-                Error::unreached(error.kind(), format!("the server was never reached: {error}"))
+                failed(error.kind(), format!("nothing ever came back: {error}"))
             }
-            Some((error, _)) => {
-                Error::unanswered(error.kind(), format!("no message was answered: {error}"))
-            }
+            Some((error, _)) => failed(error.kind(), format!("no message was answered: {error}")),
             None if self.sent() == 0 => {
-                Error::unanswered(ErrorKind::Timeout, "it ended before any message was measured")
+                failed(ErrorKind::Timeout, "it ended before any message was measured".to_owned())
             }
-            None => Error::unanswered(
-                ErrorKind::Timeout,
-                format!("no message was answered within {:?}", target.timeout()),
-            ),
+            None => {
+                let message = format!("no message was answered within {:?}", target.timeout());
+                failed(ErrorKind::Timeout, message)
+            }
         })
     }
 }
@@ -198,7 +260,7 @@ impl Observer for Stats {
                     self.ended = self.ended.max(now);
                 }
             }
-            Event::Lost(batch, _) => self.lost += counted(batch),
+            Event::Lost(batch, _) => self.unanswered += counted(batch),
             Event::Late(batch) => self.late += counted(batch),
             Event::Reordered(batch) => self.reordered += counted(batch),
             Event::Duplicated => self.duplicated += u64::from(now >= warm_until),
@@ -209,6 +271,12 @@ impl Observer for Stats {
             }
             Event::Failed(error) => self.connection_errors.count(error, 1),
             Event::Reached => self.is_reached = true,
+            Event::Unsent(count) => self.unsent += count,
+            Event::Overflowed(count) => self.receive_buffer_drops += count,
+            Event::Paced(Pace { sent, period, limit }) => {
+                self.paced = (sent, period);
+                self.limit = limit;
+            }
         }
     }
 }
@@ -234,6 +302,9 @@ pub(super) mod tests {
                 Event::Reordered(batch) => format!("reordered {}", numbers(batch)),
                 Event::Duplicated => "duplicated".to_owned(),
                 Event::Failed(error) => format!("failed: {error}"),
+                Event::Unsent(count) => format!("unsent {count}"),
+                Event::Overflowed(count) => format!("overflowed {count}"),
+                Event::Paced(pace) => format!("{pace:?}"),
             });
         }
     }
@@ -264,10 +335,65 @@ pub(super) mod tests {
             stats.on_event(Event::Failed(&ConnectionError::Connect(ErrorKind::Refused)), now);
             stats.on_event(Event::Duplicated, since);
         }
-        assert_eq!((stats.sent(), stats.received(), stats.lost), (7, 3, 3));
+        assert_eq!((stats.sent(), stats.received(), stats.lost()), (7, 3, 3));
         assert_eq!((stats.late, stats.reordered, stats.duplicated), (3, 3, 1));
         assert_eq!((stats.wrong_replies, stats.errors()), (2, 4));
         assert_eq!(stats.messages_per_s(), Some(1.5));
+    }
+
+    /// Counts from `start` on, a second later.
+    fn stats(start: Instant, events: &[Event<'_>]) -> Stats {
+        let mut stats = Stats::new(start);
+        let now = start + Duration::from_secs(1);
+        events.iter().for_each(|event| stats.on_event(*event, now));
+        stats
+    }
+
+    #[test]
+    fn what_our_own_system_dropped_is_not_lost() {
+        let since = Instant::now();
+        let [five, three] = [5, 3].map(|count| Batch { first: 0, count, since });
+        let mut stats = stats(since, &[Event::Answered(five), Event::Lost(three, &LATE)]);
+        stats.on_event(Event::Overflowed(2), Instant::now());
+        assert_eq!((stats.sent(), stats.lost(), stats.receive_buffer_drops), (8, 1, 2));
+        // Of what was dropped, some may have been copies.
+        stats.on_event(Event::Overflowed(2), Instant::now());
+        assert_eq!((stats.sent(), stats.lost(), stats.receive_buffer_drops), (8, 0, 4));
+    }
+
+    #[test]
+    fn nothing_ever_came_back_is_3_and_any_reply_is_1() {
+        let refused = ConnectionError::Connect(ErrorKind::Refused);
+        let target = crate::cli::tests::target(&["-s", "udp://127.0.0.1:9"]);
+        let since = Instant::now();
+        let lost = Event::Lost(Batch { first: 0, count: 3, since }, &LATE);
+        for (events, code) in [
+            (&[lost][..], 3),
+            (&[Event::Failed(&refused), lost], 3),
+            (&[], 3),
+            (&[Event::Reached, lost], 1),
+            (&[Event::Reached, Event::Failed(&refused)], 1),
+            (&[Event::Reached], 1),
+        ] {
+            let error = stats(since, events).evaluate(&target, &Thresholds::default()).unwrap_err();
+            assert_eq!(error.exit_code(), code, "{events:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_limit_of_the_client_hides_that_of_the_path() {
+        let start = Instant::now();
+        let pace = |sent, seconds, limit| {
+            let period = Duration::from_secs(seconds);
+            stats(start, &[Event::Paced(Pace { sent, period, limit })])
+        };
+        let mut sum = pace(100, 2, None);
+        assert_eq!((sum.limit, sum.sent_per_s()), (None, Some(50.0)));
+        sum.add(pace(60, 2, Some(Limit::Client)));
+        sum.add(pace(0, 2, Some(Limit::Path)));
+        assert_eq!((sum.limit, sum.sent_per_s()), (Some(Limit::Client), Some(80.0)));
+        let answered = Event::Answered(Batch { first: 0, count: 8, since: start });
+        assert_eq!(stats(start, &[answered]).sent_per_s(), Some(8.0), "in a closed loop");
     }
 
     #[test]

@@ -20,11 +20,10 @@ pub(super) struct StreamSession {
     pattern: Arc<[Vec<u8>]>,
     /// Which message of the pattern is next.
     next: usize,
-    /// How many messages are still to be encoded.
-    unencoded: u64,
-    /// Bytes to be written, from `written` on.
+    /// Bytes to be written, from `written` on: whole messages, each of `frame` bytes.
     output: Vec<u8>,
     written: usize,
+    frame: usize,
     /// The messages whose replies are pending.
     batches: VecDeque<Batch>,
     in_flight: u64,
@@ -33,7 +32,7 @@ pub(super) struct StreamSession {
 }
 
 impl StreamSession {
-    /// Once this many bytes are encoded, no more are until those are written.
+    /// No more messages than fill this many bytes are encoded before those are written.
     const OUTPUT_HIGH_WATER: usize = 256 * 1024;
 
     fn answered(&mut self, mut count: u64, now: Instant, observer: &mut dyn Observer) {
@@ -62,6 +61,8 @@ impl StreamSession {
 impl Session for StreamSession {
     const IS_DATAGRAM: bool = false;
 
+    const BURST: usize = 1;
+
     fn new(plan: &Plan) -> Self {
         Self {
             session: ClientSession::new(plan.target.framing, plan.size),
@@ -69,9 +70,10 @@ impl Session for StreamSession {
             is_welcomed: false,
             pattern: Arc::clone(&plan.pattern),
             next: 0,
-            unencoded: 0,
             output: Vec::new(),
             written: 0,
+            // At least as long as in any framing, until one is encoded.
+            frame: plan.size + size_of::<u32>(),
             batches: VecDeque::new(),
             in_flight: 0,
             waiting_since: plan.start,
@@ -90,32 +92,55 @@ impl Session for StreamSession {
         self.in_flight
     }
 
+    fn room(&self) -> u64 {
+        Self::OUTPUT_HIGH_WATER.saturating_sub(self.output.len()).div_ceil(self.frame) as u64
+    }
+
     fn send(&mut self, batch: Batch, now: Instant) {
         if self.in_flight == 0 {
             self.waiting_since = now;
         }
         self.batches.push_back(batch);
         self.in_flight += batch.count;
-        self.unencoded += batch.count;
+        for _ in 0..batch.count {
+            let before = self.output.len();
+            let sent = self.session.send(&self.pattern[self.next], &mut self.output);
+            sent.expect("the pattern was checked, and a closed session is not written to");
+            self.frame = self.output.len() - before;
+            self.next = (self.next + 1) % self.pattern.len();
+        }
     }
 
-    fn outgoing(&mut self) -> Option<&[u8]> {
-        if self.written == self.output.len() {
-            self.output.clear();
-            self.written = 0;
-            while self.unencoded > 0 && self.output.len() < Self::OUTPUT_HIGH_WATER {
-                let sent = self.session.send(&self.pattern[self.next], &mut self.output);
-                sent.expect("the pattern was checked, and a closed session is not written to");
-                self.next = (self.next + 1) % self.pattern.len();
-                self.unencoded -= 1;
-            }
-        }
+    fn outgoing(&self) -> Option<&[u8]> {
         let rest = &self.output[self.written..];
         (!rest.is_empty()).then_some(rest)
     }
 
-    fn advance(&mut self, length: usize) {
+    fn advance(&mut self, length: usize, _: Instant) {
         self.written += length;
+        if self.written == self.output.len() {
+            self.output.clear();
+            self.written = 0;
+        }
+    }
+
+    fn unwritten(&self) -> u64 {
+        (self.output.len() - self.written).div_ceil(self.frame) as u64
+    }
+
+    fn take_unwritten(&mut self) -> Option<Batch> {
+        let unwritten = self.unwritten();
+        let back = self.batches.back_mut().filter(|_| unwritten > 0)?;
+        let count = back.count.min(unwritten);
+        back.count -= count;
+        let batch = Batch { first: back.first + back.count, count, ..*back };
+        if back.count == 0 {
+            self.batches.pop_back();
+        }
+        self.in_flight -= count;
+        let left = self.output.len() - self.written;
+        self.output.truncate(self.written + left.saturating_sub(count as usize * self.frame));
+        Some(batch)
     }
 
     fn receive(

@@ -7,7 +7,7 @@ use hello_proto::Endpoint;
 use serde::Serialize;
 
 use crate::error::{Error, ErrorKind};
-use crate::load::{ErrorCounts, LatencySummary, Stats};
+use crate::load::{ErrorCounts, LatencySummary, Limit, Stats};
 use crate::options::{BenchOptions, PingOptions, Target};
 
 /// Writes `object` in one line.
@@ -125,6 +125,10 @@ pub(crate) struct BenchReport<'a> {
     rate_per_s: Option<u64>,
     elapsed_s: f64,
     messages_per_s: Option<f64>,
+    sent_per_s: Option<f64>,
+    /// Whether the client itself could not keep the asked rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    behind_schedule: Option<bool>,
     #[serde(flatten)]
     measurement: Measurement<'a>,
 }
@@ -139,10 +143,17 @@ impl<'a> BenchReport<'a> {
             size_bytes: options.size,
             rate_per_s: options.rate,
             elapsed_s: (stats.elapsed().as_secs_f64() * 1e6).round() / 1e6,
-            messages_per_s: stats.messages_per_s().map(|rate| (rate * 10.0).round() / 10.0),
+            messages_per_s: stats.messages_per_s().map(per_s),
+            sent_per_s: stats.sent_per_s().map(per_s),
+            behind_schedule: options.rate.map(|_| stats.limit == Some(Limit::Client)),
             measurement: Measurement::new(stats, target),
         }
     }
+}
+
+/// A rate, with one digit behind the point.
+fn per_s(rate: f64) -> f64 {
+    (rate * 10.0).round() / 10.0
 }
 
 /// A ping.
@@ -174,6 +185,8 @@ struct Measurement<'a> {
     sent: u64,
     received: u64,
     lost: u64,
+    unsent: u64,
+    interrupted: bool,
     #[serde(flatten)]
     datagrams: Option<DatagramCounts>,
     errors: Errors<'a>,
@@ -185,6 +198,7 @@ struct DatagramCounts {
     duplicated: u64,
     reordered: u64,
     late: u64,
+    receive_buffer_drops: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -201,11 +215,14 @@ impl<'a> Measurement<'a> {
             rtt_us: stats.latency.summary(),
             sent: stats.sent(),
             received: stats.received(),
-            lost: stats.lost,
+            lost: stats.lost(),
+            unsent: stats.unsent,
+            interrupted: stats.is_interrupted,
             datagrams: target.is_datagram().then_some(DatagramCounts {
                 duplicated: stats.duplicated,
                 reordered: stats.reordered,
                 late: stats.late,
+                receive_buffer_drops: stats.receive_buffer_drops,
             }),
             errors: Errors {
                 total: stats.errors(),

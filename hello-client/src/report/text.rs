@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::load::{Latency, LatencySummary, Stats};
+use crate::load::{Latency, LatencySummary, Limit, Stats};
 use crate::options::{BenchOptions, Target};
 use crate::units::{number, percent, plural, time, time_or_dash};
 
@@ -28,14 +28,13 @@ pub(crate) fn write_bench(
 ) -> io::Result<()> {
     writeln!(out, "{}: {}", target.endpoint, load(options, target))?;
     writeln!(out)?;
-    let rate = stats.messages_per_s().map_or_else(
-        || "-".to_owned(),
-        |rate| if rate < 100.0 { format!("{rate:.1}") } else { number(rate.round() as u64) },
-    );
+    let rate = per_s(stats.messages_per_s());
     let answered = number(stats.received());
     let elapsed = stats.elapsed().as_secs_f64();
-    writeln!(out, "Messages    {rate}/s, {answered} answered in {elapsed:.2} s")?;
-    write_loss(target, stats, &mut out)?;
+    let interrupted = if stats.is_interrupted { ", interrupted" } else { "" };
+    writeln!(out, "Messages    {rate}, {answered} answered in {elapsed:.2} s{interrupted}")?;
+    write_pace(options, stats, &mut out)?;
+    write_loss(options, target, stats, &mut out)?;
     write_errors(stats, &mut out)?;
     let LatencySummary { min, mean, stddev, p50, p90, p99, p999, p9999, max, .. } =
         stats.latency.summary();
@@ -70,8 +69,37 @@ fn load(options: &BenchOptions, target: &Target) -> String {
     format!("{connections}, {rate}, {} a message{threads}", plural(options.size as u64, "byte"))
 }
 
-fn write_loss(target: &Target, stats: &Stats, mut out: impl Write) -> io::Result<()> {
-    let (sent, lost) = (stats.sent(), stats.lost);
+fn per_s(rate: Option<f64>) -> String {
+    match rate {
+        None => "-/s".to_owned(),
+        Some(rate) if rate < 100.0 => format!("{rate:.1}/s"),
+        Some(rate) => format!("{}/s", number(rate.round() as u64)),
+    }
+}
+
+/// Whether the asked rate was kept, and if not, why not.
+fn write_pace(options: &BenchOptions, stats: &Stats, mut out: impl Write) -> io::Result<()> {
+    if let (Some(rate), Some(limit)) = (options.rate, stats.limit) {
+        let (asked, sent) = (number(rate), per_s(stats.sent_per_s()));
+        let limit = match limit {
+            Limit::Client => "the client",
+            Limit::Path => "the server or the path",
+        };
+        writeln!(out, "            asked {asked}/s, sent {sent}: {limit} is the limit")?;
+    }
+    if stats.unsent > 0 {
+        writeln!(out, "            {} unsent: due, but they did not leave", number(stats.unsent))?;
+    }
+    Ok(())
+}
+
+fn write_loss(
+    options: &BenchOptions,
+    target: &Target,
+    stats: &Stats,
+    mut out: impl Write,
+) -> io::Result<()> {
+    let (sent, lost) = (stats.sent(), stats.lost());
     let share = percent(lost, sent);
     let [received, duplicated, reordered, late] =
         [stats.received(), stats.duplicated, stats.reordered, stats.late].map(number);
@@ -79,6 +107,20 @@ fn write_loss(target: &Target, stats: &Stats, mut out: impl Write) -> io::Result
     if target.is_datagram() {
         writeln!(out, "Datagrams   {sent} sent, {received} received, {shown} lost ({share:.2} %)")?;
         writeln!(out, "            {duplicated} duplicated, {reordered} reordered, {late} late")?;
+        if stats.receive_buffer_drops > 0 {
+            let dropped = number(stats.receive_buffer_drops);
+            writeln!(
+                out,
+                "            {dropped} not lost, but dropped here, since the receive buffer was full"
+            )?;
+        }
+        if options.rate.is_none() && lost > 0 {
+            let timeout = target.timeout();
+            writeln!(
+                out,
+                "            each lost datagram stopped its socket for {timeout:?}; with --rate none does"
+            )?;
+        }
     } else if lost > 0 {
         writeln!(out, "Unanswered  {shown} of {sent} messages ({share:.2} %)")?;
     }
@@ -107,12 +149,15 @@ fn write_errors(stats: &Stats, mut out: impl Write) -> io::Result<()> {
 ///
 /// Those of `out`.
 pub(crate) fn write_ping(target: &Target, stats: &Stats, mut out: impl Write) -> io::Result<()> {
-    let (sent, lost) = (stats.sent(), stats.lost);
+    let (sent, lost) = (stats.sent(), stats.lost());
     let [shown, received, missing] = [sent, stats.received(), lost].map(number);
     let share = percent(lost, sent);
     writeln!(out, "--- {} ---", target.endpoint)?;
-    writeln!(out, "{shown} sent, {received} answered, {missing} lost ({share:.1} %)")?;
+    let interrupted = if stats.is_interrupted { ", interrupted" } else { "" };
+    writeln!(out, "{shown} sent, {received} answered, {missing} lost ({share:.1} %){interrupted}")?;
     let extra = [
+        ("unsent", stats.unsent),
+        ("dropped here, since the receive buffer was full", stats.receive_buffer_drops),
         ("wrong", stats.wrong_replies),
         ("late", stats.late),
         ("duplicated", stats.duplicated),

@@ -19,7 +19,7 @@ fn send(datagrams: &mut DatagramSession, count: u32, start: Instant) -> Vec<Vec<
         datagrams.send(Batch { first: number.into(), count: 1, since }, since);
         let message = datagrams.outgoing().unwrap().to_vec();
         replies.push(greeting(&message));
-        datagrams.advance(message.len());
+        datagrams.advance(message.len(), since);
     }
     replies
 }
@@ -87,6 +87,49 @@ fn a_reply_to_a_lost_message_is_late_and_then_a_duplicate() {
 }
 
 #[test]
+fn a_message_that_leaves_late_has_its_whole_time_and_is_timed_from_when_it_was_due() {
+    let due = Instant::now();
+    let mut datagrams = new_session(16);
+    let left = due + 5 * SECOND;
+    datagrams.send(Batch { first: 0, count: 1, since: due }, left);
+    let reply = greeting(datagrams.outgoing().unwrap());
+    datagrams.advance(16, left);
+    let mut stats = Stats::new(due);
+    datagrams.expire(left + SECOND, &mut stats).unwrap();
+    datagrams.receive(&reply, left + SECOND, &mut stats).unwrap();
+    assert_eq!((stats.received(), stats.lost(), stats.late), (1, 0, 0));
+    assert_eq!(stats.latency.summary().max, Some(6e6));
+}
+
+#[test]
+fn what_has_not_left_is_given_back_and_leaves_under_its_number_again() {
+    let start = Instant::now();
+    let mut datagrams = new_session(16);
+    send(&mut datagrams, 2, start);
+    assert_eq!(datagrams.room(), 1);
+    let third = Batch { first: 2, count: 1, since: start };
+    datagrams.send(third, start);
+    assert_eq!((datagrams.room(), datagrams.unwritten(), datagrams.in_flight()), (0, 1, 3));
+    assert_eq!((datagrams.take_unwritten(), datagrams.take_unwritten()), (Some(third), None));
+    assert_eq!((datagrams.in_flight(), datagrams.outgoing()), (2, None));
+    datagrams.send(third, start);
+    assert_eq!(datagrams.outgoing(), Some(&b"000000000002...."[..]));
+}
+
+#[test]
+fn numbers_that_were_given_up_without_a_socket_are_skipped() {
+    let start = Instant::now();
+    let mut datagrams = new_session(16);
+    let r = send(&mut datagrams, 1, start);
+    let why = ConnectionError::Lost(ErrorKind::Refused);
+    datagrams.disconnect(&why, start, &mut Notes::default());
+    datagrams.send(Batch { first: 9, count: 1, since: start }, start);
+    let reply = greeting(datagrams.outgoing().unwrap());
+    datagrams.advance(16, start);
+    assert_eq!(receive(&mut datagrams, &[&r[0], &reply], start), ["late 0+1", "answered 9+1"]);
+}
+
+#[test]
 fn a_reply_that_is_too_late_is_lost_though_nobody_has_looked_yet() {
     let start = Instant::now();
     let mut datagrams = new_session(16);
@@ -125,7 +168,7 @@ fn when_the_way_is_cut_all_in_flight_is_lost() {
     receive(&mut datagrams, &[&r[1]], start);
     let mut notes = Notes::default();
     datagrams.disconnect(&ConnectionError::Lost(ErrorKind::Refused), start, &mut notes);
-    assert_eq!(notes.take(), ["lost 0+1: cut off (refused)", "lost 2+1: cut off (refused)"]);
+    assert_eq!(notes.take(), ["lost 0+1: connection refused", "lost 2+1: connection refused"]);
     assert_eq!(datagrams.in_flight(), 0);
 }
 
@@ -154,7 +197,7 @@ proptest! {
         prop_assert_eq!(datagrams.in_flight(), 0);
         let answers = stats.received() + stats.late + stats.duplicated;
         prop_assert_eq!(answers, arrivals.len() as u64);
-        prop_assert!(stats.late <= stats.lost && stats.reordered <= stats.received());
+        prop_assert!(stats.late <= stats.lost() && stats.reordered <= stats.received());
         prop_assert!(datagrams.window.is_empty());
     }
 }

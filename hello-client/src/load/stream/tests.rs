@@ -41,11 +41,11 @@ fn session(count: u64) -> (StreamSession, Instant) {
 
 #[test]
 fn messages_that_are_sent_together_are_written_together() {
-    let (mut session, _) = session(3);
+    let (mut session, now) = session(3);
     assert_eq!(outgoing(&mut session), b"aa\nbb\ncc\n");
-    session.advance(4);
+    session.advance(4, now);
     assert_eq!(outgoing(&mut session), b"b\ncc\n");
-    session.advance(5);
+    session.advance(5, now);
     assert_eq!(outgoing(&mut session), b"");
 }
 
@@ -57,7 +57,7 @@ fn the_pattern_repeats() {
         session.send(Batch { first, count: 1, since: now }, now);
         written.extend_from_slice(outgoing(&mut session));
         let length = outgoing(&mut session).len();
-        session.advance(length);
+        session.advance(length, now);
     }
     assert_eq!(written.len(), 90);
     assert!(written.ends_with(b"yy\nzz\naa\nbb\ncc\ndd\n"));
@@ -66,7 +66,7 @@ fn the_pattern_repeats() {
 #[test]
 fn each_reply_is_reported_with_the_message_it_answers() {
     let (mut session, now) = session(2);
-    session.advance(6);
+    session.advance(6, now);
     send(&mut session, Batch { first: 2, count: 2, since: now }, now);
     let mut notes = Notes::default();
     session.receive(b"Hello, aa!\nHello, bb!\nHello, cc!\n", now, &mut notes).unwrap();
@@ -108,7 +108,7 @@ fn a_session_is_overdue_only_while_something_is_pending() {
     assert!(!is_overdue(&mut session, now + 2 * second), "each reply has its time");
     session.receive(b"Hello, bb!\n", now + second, &mut notes).unwrap();
     assert!(!is_overdue(&mut session, now + 99 * second), "nothing is pending");
-    session.advance(6);
+    session.advance(6, now);
     send(&mut session, Batch { first: 2, count: 1, since: now }, now + 99 * second);
     assert!(!is_overdue(&mut session, now + 100 * second), "it was sent late");
     session.disconnect(&CLOSED, now, &mut notes);
@@ -118,11 +118,32 @@ fn a_session_is_overdue_only_while_something_is_pending() {
 }
 
 #[test]
-fn a_boundless_window_is_encoded_in_bounded_pieces() {
-    let (mut session, _) = session(1_000_000_000_000);
+fn there_is_room_for_as_much_as_is_written_at_once() {
+    let (mut session, now) = session(1);
+    session.advance(3, now);
     for _ in 0..3 {
+        let count = session.room();
+        send(&mut session, Batch { first: 0, count, since: now }, now);
         let length = outgoing(&mut session).len();
-        assert!(length < StreamSession::OUTPUT_HIGH_WATER + 16, "{length}");
-        session.advance(length);
+        assert!((0..3).contains(&(length - StreamSession::OUTPUT_HIGH_WATER)), "{length}");
+        assert_eq!(session.room(), 0);
+        session.advance(length, now);
     }
+}
+
+#[test]
+fn what_has_not_left_as_a_whole_is_given_back() {
+    let (mut session, now) = session(3);
+    let later = Batch { first: 3, count: 2, since: now + Duration::from_secs(1) };
+    send(&mut session, later, now);
+    assert_eq!(outgoing(&mut session), b"aa\nbb\ncc\ndd\nee\n");
+    assert_eq!((session.unwritten(), session.in_flight()), (5, 5));
+    session.advance(4, now);
+    assert_eq!((session.unwritten(), session.in_flight()), (4, 5));
+    assert_eq!(session.take_unwritten(), Some(later));
+    assert_eq!(session.take_unwritten(), Some(Batch { first: 1, count: 2, since: now }));
+    assert_eq!((session.take_unwritten(), session.outgoing()), (None, None));
+    let mut notes = Notes::default();
+    session.disconnect(&CLOSED, now, &mut notes);
+    assert_eq!(notes.take(), ["lost 0+1: cut off (closed)"]);
 }
