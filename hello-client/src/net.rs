@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use log::{debug, info};
+use rustix::io::Errno;
 use socket2::{SockAddr, Socket};
 
 use crate::error::{Error, ErrorKind};
@@ -128,6 +129,12 @@ impl AsFd for Connection {
 /// only wakes us at about that time.
 fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+/// Whether a datagram is larger than the MTU of the path: of the first one the system learns that, and
+/// sends fragments of the next.
+pub(crate) fn is_too_long(error: &io::Error) -> bool {
+    Errno::from_io_error(error) == Some(Errno::MSGSIZE)
 }
 
 /// An address as people write it, with `@` before a name in the abstract namespace, as in ss(8).

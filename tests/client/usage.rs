@@ -33,7 +33,7 @@ fn usage_errors_are_one_line_that_names_the_mistake() {
         ("-s 127.0.0.1:1 ping 127.0.0.1:2", &["--server", "127.0.0.1:1", "127.0.0.1:2"]),
         ("bench 127.0.0.1:1 -s 127.0.0.1:2", &["--server", "127.0.0.1:1", "127.0.0.1:2"]),
         ("127.0.0.1:1", &["127.0.0.1:1", "'-s 127.0.0.1:1'", "'-- 127.0.0.1:1'"]),
-        ("localhost 1", &["'-s localhost:1'", "'-- localhost 1'"]),
+        ("localhost", &["'-s HOST:PORT'", "'-- localhost'"]),
         ("say udp://127.0.0.1:1", &["'-s udp://127.0.0.1:1'", "'-- udp://127.0.0.1:1'"]),
         ("bech", &["'bench'", "'-- bech'"]),
         ("-u hi", &["'-u'", "udp://HOST:PORT"]),

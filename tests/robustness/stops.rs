@@ -82,7 +82,8 @@ fn clients_that_keep_connecting_do_not_make_a_stop_longer_than_the_grace() {
         (took, finished)
     });
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
-    assert!(took < Duration::from_secs(5), "a grace of 2 s took {took:?}");
+    // The clients would go on for twice as long; and whatever else runs here, runs before the server.
+    assert!(took < DEADLINE, "a grace of 2 s took {took:?}");
     Summary::of(&finished.stderr).expect_all_ended();
 }
 

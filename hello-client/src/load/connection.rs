@@ -16,7 +16,7 @@ use super::schedule::Schedule;
 use super::udp_drops::UdpDrops;
 use super::{Batch, ConnectionError, Event, Observer, Plan};
 use crate::error::ErrorKind;
-use crate::net::{RETRY_INTERVAL, begin_connect, finish_connect};
+use crate::net::{RETRY_INTERVAL, begin_connect, finish_connect, is_too_long};
 
 /// What is in flight on a connection, and what a reply means. It has no socket and no clock.
 pub(super) trait Session {
@@ -395,6 +395,8 @@ impl<S: Session> LoadConnection<S> {
                 Ok(0) if !S::IS_DATAGRAM => return Err(ConnectionError::Lost(ErrorKind::Closed)),
                 Ok(length) => length,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // The system has learned the path's MTU from a datagram that will time out.
+                Err(error) if S::IS_DATAGRAM && is_too_long(&error) => continue,
                 Err(error) => return Err(lost(error)),
             };
             let now = *last.insert(Instant::now());
@@ -419,7 +421,12 @@ impl<S: Session> LoadConnection<S> {
         let State::Established(socket) = &self.state else { return Ok(()) };
         let was_blocked = mem::take(&mut self.is_blocked);
         while let Some(bytes) = self.session.outgoing() {
-            match socket.send(bytes) {
+            let sent = match socket.send(bytes) {
+                // It may be about an earlier datagram; from now on such ones leave as fragments.
+                Err(error) if S::IS_DATAGRAM && is_too_long(&error) => socket.send(bytes),
+                sent => sent,
+            };
+            match sent {
                 Ok(length) => self.session.advance(length, now),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.is_blocked = true;

@@ -8,10 +8,9 @@ use std::time::{Duration, Instant};
 
 use hello_proto::{check_greeting, greeted_message, greeting, quoted};
 use log::info;
-use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind};
-use crate::net::{Connection, Deadline, Timeout, connect_each};
+use crate::net::{Connection, Deadline, Timeout, connect_each, is_too_long};
 use crate::options::Target;
 
 /// How many replies are remembered, to recognize one that comes late or twice.
@@ -192,10 +191,6 @@ pub(crate) fn is_shorter_answered(target: &Target, length: usize) -> bool {
         first_answering(sessions, once, |session, _, deadline| session.say(PROBE, deadline))
     });
     answered.is_ok()
-}
-
-fn is_too_long(error: &io::Error) -> bool {
-    Errno::from_io_error(error) == Some(Errno::MSGSIZE)
 }
 
 #[cfg(test)]
