@@ -6,8 +6,6 @@ mod check;
 mod failures;
 mod framings;
 mod json;
+#[cfg(target_os = "linux")]
+mod paths;
 mod ping;
-mod scripts;
-mod udp;
-mod usage;
-mod waiting;

@@ -11,6 +11,8 @@ mod namespace;
 mod output;
 mod process;
 mod raw_client;
+#[cfg(target_os = "linux")]
+mod routed_path;
 mod server;
 mod skip;
 mod summary;
@@ -28,8 +30,10 @@ pub(crate) use namespace::{Namespace, add_ipv6};
 pub(crate) use output::Output;
 pub(crate) use process::{Finished, Process};
 pub(crate) use raw_client::RawClient;
+#[cfg(target_os = "linux")]
+pub(crate) use routed_path::RoutedPath;
 pub(crate) use server::Server;
-pub(crate) use skip::skipped;
+pub(crate) use skip::{has_tool, skipped};
 pub(crate) use summary::Summary;
 
 /// How long a test waits for anything that has to happen. Only a failing test waits that long.

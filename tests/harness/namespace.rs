@@ -56,6 +56,15 @@ impl Namespace {
         })
     }
 
+    /// Runs `script` in a shell there, which has to succeed.
+    #[track_caller]
+    pub(crate) fn shell(&self, script: &str) {
+        let output = self.run(|| Command::new("sh").args(["-ec", script]).output());
+        let output = output.expect("there is a shell");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{stderr} in:\n{script}");
+    }
+
     /// A name that `ip … netns` takes.
     pub(crate) fn path(&self) -> String {
         format!("/proc/{}/fd/{}", process::id(), self.0.as_raw_fd())

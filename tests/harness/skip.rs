@@ -46,3 +46,13 @@ pub(crate) fn skipped(why: &str) {
         writeln!(report.printer, "{line}").expect("the shell reads it");
     }
 }
+
+/// Whether the program `name` is installed; skips the test if not.
+#[track_caller]
+pub(crate) fn has_tool(name: &str) -> bool {
+    let exists = Command::new(name).arg("--version").output().is_ok();
+    if !exists {
+        skipped(&format!("{name} is not installed"));
+    }
+    exists
+}

@@ -1,7 +1,6 @@
 //! A server on all addresses of a machine answers from the one that was asked.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
-use std::process::Command;
 
 use super::hostile_clients::forge;
 use crate::harness::{DatagramClient, Namespace, Server, add_ipv6, skipped};
@@ -83,11 +82,7 @@ fn a_client_with_the_port_of_the_server_is_not_taken_for_the_server_itself() {
     let Some(network) = Namespace::create(&setup) else {
         return;
     };
-    clients.run(|| {
-        let script = "ip addr add 10.77.0.2/24 dev hello1; ip link set hello1 up";
-        let status = Command::new("sh").args(["-ec", script]).status();
-        assert!(status.is_ok_and(|status| status.success()), "the other end is there");
-    });
+    clients.shell("ip addr add 10.77.0.2/24 dev hello1; ip link set hello1 up");
     for line in ["udp://0.0.0.0:0", "udp://0.0.0.0:0 --udp-loops 2", "udp://10.77.0.1:0"] {
         let server = network.run(|| Server::start(line));
         let port = server.port();

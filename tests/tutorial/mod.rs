@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::harness::{Client, Process, Server, skipped};
+use crate::harness::{Client, Process, Server, has_tool};
 
 const STREAM: &str = "Welcome!\nHello, Michael!\nHello, Tracy!\nHello, Sarah!\n";
 const DATAGRAMS: &str = "Hello, Michael!\nHello, Tracy!\nHello, Sarah!\n";
@@ -10,8 +10,7 @@ const DATAGRAMS: &str = "Hello, Michael!\nHello, Tracy!\nHello, Sarah!\n";
 /// Starts a script; `None`, and the test is skipped, if there is no Python.
 #[track_caller]
 fn start(script: &str, port: u16) -> Option<Process> {
-    if Command::new("python3").arg("--version").output().is_err() {
-        skipped("python3 is not installed");
+    if !has_tool("python3") {
         return None;
     }
     let path = format!("{}/tutorial/{script}", env!("CARGO_MANIFEST_DIR"));
