@@ -1,6 +1,8 @@
 //! The client: against our own server, and against servers that a test plays.
 
 mod addresses;
+#[cfg(target_os = "linux")] // network namespaces
+mod balancers;
 mod bench;
 mod check;
 mod failures;

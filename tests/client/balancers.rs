@@ -1,0 +1,146 @@
+//! Behind a balancer: HAProxy for TCP, and the stream module of nginx for UDP. A balancer answers for a
+//! server that is not there, each in its way.
+
+use std::fs;
+use std::net::TcpStream;
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::harness::{Client, Namespace, Process, Server, has_tool, skipped, wait_until};
+
+/// Where the balancers take connections and datagrams. They are in a network of their own.
+const ENDPOINTS: [&str; 2] = ["tcp://127.0.0.1:9000", "udp://127.0.0.1:9000"];
+
+/// Where they expect the server.
+const BACKEND: &str = "127.0.0.1:9999";
+
+/// Without `check` it would not notice that a server is not there before it has tried for seconds.
+const HAPROXY: &str = "
+defaults
+    mode tcp
+    timeout connect 5s
+    timeout client 1m
+    timeout server 1m
+listen hello
+    bind 127.0.0.1:9000
+    server hello 127.0.0.1:9999 check inter 50ms rise 1 fall 1
+";
+
+/// Without a master process there is no worker to outlive it. The other port shows that it listens.
+const NGINX: &str = "
+load_module /usr/lib/nginx/modules/ngx_stream_module.so;
+daemon off;
+master_process off;
+pid nginx.pid;
+error_log stderr;
+events {}
+stream {
+    server { listen 127.0.0.1:9000 udp; proxy_pass 127.0.0.1:9999; }
+    server { listen 127.0.0.1:9001; proxy_pass 127.0.0.1:9999; }
+}
+";
+
+/// Both balancers, without a server behind them.
+struct Balancers {
+    network: Namespace,
+    _haproxy: Process,
+    _nginx: Process,
+    _folder: TempDir,
+}
+
+impl Balancers {
+    /// `None`, and the test is skipped, if one is not installed, or networks are not permitted.
+    #[track_caller]
+    fn start() -> Option<Self> {
+        if !has_tool("haproxy") || !has_tool("nginx") {
+            return None;
+        }
+        let network = Namespace::create("")?;
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name, text| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).expect("it can be written");
+            path
+        };
+        let mut haproxy = Command::new("haproxy");
+        haproxy.args(["-db", "-f"]).arg(write("haproxy.cfg", HAPROXY));
+        let nginx = |option: &str| {
+            let mut nginx = Command::new("nginx");
+            nginx.args([option, "-p"]).arg(folder.path());
+            nginx.arg("-c").arg(write("nginx.conf", NGINX));
+            nginx
+        };
+        let tested = nginx("-tq").output().expect("it is installed");
+        if !tested.status.success() {
+            let why = String::from_utf8_lossy(&tested.stderr).trim_end().escape_debug().to_string();
+            skipped(&format!("nginx without its stream module: {why}"));
+            return None;
+        }
+        let (mut haproxy, nginx) =
+            network.run(|| (Process::spawn(&mut haproxy), Process::spawn(&mut nginx("-q"))));
+        haproxy.stderr.wait_for("is DOWN");
+        let is_listening = || network.run(|| TcpStream::connect("127.0.0.1:9001").is_ok());
+        wait_until("nginx listens", is_listening);
+        Some(Self { network, _haproxy: haproxy, _nginx: nginx, _folder: folder })
+    }
+}
+
+#[test]
+fn a_balancer_without_a_server_is_no_hello_server() {
+    let Some(balancers) = Balancers::start() else { return };
+    let (object, finished) =
+        balancers.network.run(|| Client::json(["check", ENDPOINTS[0], ENDPOINTS[1]]));
+    let [tcp, udp] = &**object["checks"].as_array().expect("an array") else { panic!("{object}") };
+    // One closes the connection before the welcome, the other answers with an empty datagram.
+    assert_eq!(tcp["error"]["kind"], "closed", "{tcp}");
+    assert_eq!(udp["error"]["kind"], "mismatch", "{udp}");
+    assert_eq!(finished.code, Some(3), "{finished:?}");
+}
+
+#[test]
+fn check_waits_for_the_server_behind_a_balancer() {
+    let Some(balancers) = Balancers::start() else { return };
+    balancers.network.run(|| {
+        let words = [ENDPOINTS[0], ENDPOINTS[1], "--wait", "20s", "-v", "--json"];
+        let mut client = Client::start(["check"].iter().chain(&words));
+        // Both are tried at the same time, in any order.
+        let waiting = ENDPOINTS.map(|_| client.stderr.wait_for("waiting for"));
+        for endpoint in ENDPOINTS {
+            assert!(waiting.iter().any(|line| line.contains(endpoint)), "{waiting:?}");
+        }
+        let _server = Server::start(BACKEND);
+        let finished = client.wait();
+        assert_eq!(finished.code, Some(0), "{finished:?}");
+        let object: Value = serde_json::from_slice(&finished.stdout).expect("an object");
+        assert_eq!(object["outcome"], "ok", "{object}");
+    });
+}
+
+#[test]
+fn a_session_waits_for_the_server_behind_a_balancer() {
+    let Some(balancers) = Balancers::start() else { return };
+    balancers.network.run(|| {
+        let start = |endpoint| {
+            let mut client =
+                Client::start(["-s", endpoint, "--wait", "20s", "-vv", "Michael", "Tracy"]);
+            client.stderr.wait_for("trying again");
+            client
+        };
+        let clients = ENDPOINTS.map(start);
+        let _server = Server::start(BACKEND);
+        let greeted = "Hello, Michael!\nHello, Tracy!\n";
+        for (client, expected) in
+            clients.into_iter().zip([&*format!("Welcome!\n{greeted}"), greeted])
+        {
+            let finished = client.wait();
+            assert_eq!(
+                (finished.code, finished.stdout_text()),
+                (Some(0), expected),
+                "{}",
+                finished.stderr
+            );
+        }
+    });
+}
