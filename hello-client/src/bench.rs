@@ -19,9 +19,6 @@ use crate::report::{self, json, text};
 use crate::session::locate;
 use crate::units::number;
 
-/// How long a bench takes by default.
-const DURATION: Duration = Duration::from_secs(10);
-
 /// Runs a bench and reports it on `out`.
 pub(crate) fn run(
     options: &BenchOptions,
@@ -135,10 +132,7 @@ fn plan(options: &BenchOptions, plan: Plan) -> Plan {
         udp_buffer: options.udp_buffer,
         rate: options.rate.map(|messages| Rate { period: Duration::from_secs(1), messages }),
         warm_until,
-        end: match options.messages {
-            Some(_) => None,
-            None => Some(warm_until + options.duration.unwrap_or(DURATION)),
-        },
+        end: options.duration().map(|duration| warm_until + duration),
         messages: options.messages,
         ..plan
     }

@@ -9,6 +9,7 @@ mod connection;
 mod connection_error;
 mod datagram;
 mod engine;
+mod jitter;
 mod latency;
 mod plan;
 mod schedule;
@@ -28,6 +29,7 @@ use engine::Engine;
 use stream::StreamSession;
 
 pub(crate) use connection_error::{ConnectionError, ErrorCounts};
+pub(crate) use jitter::Jitter;
 pub(crate) use latency::{Latency, LatencySummary};
 pub(crate) use plan::{Partition, Plan, validate_size};
 pub(crate) use schedule::Rate;

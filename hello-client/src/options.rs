@@ -202,6 +202,14 @@ pub(crate) struct BenchOptions {
 }
 
 impl BenchOptions {
+    /// How long it measures by default.
+    const DURATION: Duration = Duration::from_secs(10);
+
+    /// How long to measure, unless it ends by the number of its messages.
+    pub(crate) fn duration(&self) -> Option<Duration> {
+        self.messages.is_none().then(|| self.duration.unwrap_or(Self::DURATION))
+    }
+
     /// Checks what clap cannot.
     pub(crate) fn validate(&self, target: &Target) -> Result<(), String> {
         let Self { connections, pipeline, threads, .. } = self;

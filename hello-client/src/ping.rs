@@ -149,7 +149,8 @@ impl Observer for LinePrinter<'_> {
             | Event::Failed(_)
             | Event::Unsent(_)
             | Event::Overflowed(_)
-            | Event::Paced(_) => {}
+            | Event::Paced(_)
+            | Event::Varied(_) => {}
         }
         self.stats.on_event(event, now);
     }

@@ -1,5 +1,6 @@
 //! Reports: text for people, JSON for programs.
 
+mod config;
 pub(crate) mod hgrm;
 pub(crate) mod json;
 pub(crate) mod progress;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
@@ -21,6 +22,50 @@ fn a_bench_over_tcp_counts_what_the_server_counts() {
     let rising = ["min", "p50", "p90", "p99", "p999", "p9999", "max"].map(percentile);
     assert!(rising.is_sorted(), "{rising:?}");
     server.summary().expect(&[("opened", 4), ("messages", 4000), ("ended", 4)]);
+}
+
+#[test]
+fn the_json_of_a_bench_says_what_was_measured_and_when() {
+    let server = Server::start("127.0.0.1:0");
+    let before = SystemTime::now();
+    let words = "bench --connections 2 --pipeline 4 --messages 1000 --size 100 --threads 2";
+    let words = words.split(' ').chain(["--warmup", "100ms", "-s"]);
+    let (object, _) = Client::json(words.chain([server.endpoint("tcp")]));
+    assert_eq!(object["version"], env!("CARGO_PKG_VERSION"));
+    let started = object["started_at"].as_str().expect("a string");
+    let started = humantime::parse_rfc3339(started).expect("RFC 3339");
+    let warmed_up = before + Duration::from_millis(99);
+    assert!(started >= warmed_up && started <= SystemTime::now(), "{object}");
+    let config = json!({
+        "connections": 2, "pipeline": 4, "size": 100, "rate": null, "duration_s": null,
+        "messages": 1000, "warmup_s": 0.1, "threads": 2, "framing": "line",
+    });
+    assert_eq!(object["config"], config);
+    assert!(object["elapsed_s"].as_f64().expect("a number") > 0.0);
+    let figure = |figure: &Value| figure.as_f64().expect("a number");
+    // A message is 101 bytes in its line, and its greeting 109.
+    for (bytes, rate, length) in
+        [("sent", "sent_per_s", 101.0), ("received", "messages_per_s", 109.0)]
+    {
+        let difference = figure(&object["bytes_per_s"][bytes]) - figure(&object[rate]) * length;
+        assert!(difference.abs() < length, "{object}");
+    }
+    let jitter = figure(&object["jitter_us"]);
+    assert!(jitter > 0.0 && jitter < figure(&object["rtt_us"]["max"]), "{object}");
+
+    let words = "bench --rate 100 --duration 50ms --warmup 0 -s";
+    let (object, _) = Client::json(words.split(' ').chain([server.endpoint("udp")]));
+    let expected = (&json!(100), &json!(0.05), &Value::Null, &Value::Null);
+    let config = &object["config"];
+    let found = (&config["rate"], &config["duration_s"], &config["messages"], &config["framing"]);
+    assert_eq!(found, expected);
+
+    for words in ["ping --count 3 --interval 1ms -s", "say -s"] {
+        let (object, _) = Client::json(words.split(' ').chain([server.endpoint("tcp")]));
+        assert_eq!(object["version"], env!("CARGO_PKG_VERSION"));
+        let started = object["started_at"].as_str().expect("a string");
+        assert!(humantime::parse_rfc3339(started).expect("RFC 3339") >= before, "{object}");
+    }
 }
 
 #[test]

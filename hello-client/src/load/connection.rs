@@ -12,6 +12,7 @@ use mio::{Interest, Registry, Token};
 use socket2::Socket;
 
 use super::engine::ThreadContext;
+use super::jitter::{Jitter, Variation, Varying};
 use super::schedule::Schedule;
 use super::udp_drops::UdpDrops;
 use super::{Batch, ConnectionError, Event, Observer, Plan};
@@ -84,6 +85,7 @@ pub(super) trait Session {
 pub(super) struct LoadConnection<S> {
     pub(super) schedule: Schedule,
     session: S,
+    variation: Variation,
     state: State,
     token: Token,
     /// Which of the plan's addresses to try, modulo their number.
@@ -116,6 +118,7 @@ impl<S: Session> LoadConnection<S> {
         Self {
             schedule: plan.schedule(number),
             session: S::new(plan),
+            variation: Variation::default(),
             state: State::Backoff(ConnectionError::Connect(ErrorKind::Closed), plan.start),
             token,
             address: 0,
@@ -131,6 +134,11 @@ impl<S: Session> LoadConnection<S> {
     /// Whether nothing is due or in flight.
     pub(super) fn is_idle(&self, now: Instant) -> bool {
         self.session.in_flight() + self.schedule.backlog(now) == 0
+    }
+
+    /// How much its round trips varied.
+    pub(super) fn jitter(&self) -> Jitter {
+        self.variation.jitter()
     }
 
     /// Of the messages that are due from `from` until `now`, how many there are, and how many of
@@ -343,6 +351,7 @@ impl<S: Session> LoadConnection<S> {
             self.state = State::Established(socket);
             self.is_blocked = false;
             self.session.start(cx.plan, now);
+            self.variation.restart();
             if mem::take(&mut self.is_preconnected) {
                 let mut welcome = Vec::new();
                 cx.plan.target.framing.encode(WELCOME, &mut welcome);
@@ -402,7 +411,12 @@ impl<S: Session> LoadConnection<S> {
             let now = *last.insert(Instant::now());
             cx.last_received = now;
             self.reached(now, cx);
-            self.session.receive(&cx.buffer[..length], now, cx.observer)?;
+            let mut varying = Varying {
+                variation: &mut self.variation,
+                warm_until: cx.plan.warm_until,
+                observer: cx.observer,
+            };
+            self.session.receive(&cx.buffer[..length], now, &mut varying)?;
             if S::IS_DATAGRAM && count == DATAGRAMS {
                 self.pause(cx);
                 break;

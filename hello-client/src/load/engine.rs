@@ -18,7 +18,7 @@ use super::connection::{LoadConnection, Session};
 use super::schedule::{Quota, Timetable};
 use super::stats::{Event, Limit, Observer, Pace};
 use super::udp_drops::UdpDrops;
-use super::{Partition, Plan};
+use super::{Jitter, Partition, Plan};
 
 /// How often the engine looks for what has timed out, and for a stop.
 const TICK: Duration = Duration::from_millis(10);
@@ -232,6 +232,9 @@ impl<'a, S: Session> Engine<'a, S> {
         }
         let dropped = self.take_drops();
         self.context.count_drops(dropped, now);
+        let mut jitter = Jitter::default();
+        self.connections.iter().for_each(|one| jitter.add(one.jitter()));
+        self.context.observer.on_event(Event::Varied(jitter), now);
     }
 
     /// What the system has dropped since it was last asked.

@@ -1,10 +1,10 @@
 //! What happens to messages and connections, and the counts of it.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use hello_proto::ReplyError;
 
-use super::{ConnectionError, ErrorCounts, Latency};
+use super::{ConnectionError, ErrorCounts, Jitter, Latency};
 use crate::error::{Error, ErrorKind};
 use crate::options::Target;
 use crate::thresholds::Thresholds;
@@ -49,6 +49,8 @@ pub(crate) enum Event<'a> {
     Overflowed(u64),
     /// All messages of a thread have become due, or the run was stopped.
     Paced(Pace),
+    /// How much the round trips on a thread's connections varied; at the end of its run.
+    Varied(Jitter),
 }
 
 /// How well a thread kept the asked rate after the warm-up.
@@ -87,6 +89,8 @@ pub(crate) struct Stats {
     warm_until: Instant,
     /// The round trips of the messages that were answered.
     pub(crate) latency: Latency,
+    /// How much they varied from one to the next.
+    pub(crate) jitter: Jitter,
     /// Messages that were not answered, or not in time.
     unanswered: u64,
     /// Messages that were due and did not leave.
@@ -125,6 +129,7 @@ impl Stats {
         Self {
             warm_until,
             latency: Latency::new(),
+            jitter: Jitter::default(),
             unanswered: 0,
             unsent: 0,
             receive_buffer_drops: 0,
@@ -168,6 +173,16 @@ impl Stats {
         self.ended = self.ended.max(at);
     }
 
+    /// The wall clock at the end of the warm-up.
+    pub(crate) fn started_at(&self) -> SystemTime {
+        let now = (Instant::now(), SystemTime::now());
+        match now.0.checked_duration_since(self.warm_until) {
+            Some(ago) => now.1 - ago,
+            // It was interrupted in the warm-up.
+            None => now.1 + (self.warm_until - now.0),
+        }
+    }
+
     /// From the end of the warm-up to the last reply, or to the end.
     pub(crate) fn elapsed(&self) -> Duration {
         self.ended - self.warm_until
@@ -192,6 +207,7 @@ impl Stats {
     /// Adds what another thread of the same run counted.
     pub(crate) fn add(&mut self, other: Self) {
         self.latency.add(&other.latency);
+        self.jitter.add(other.jitter);
         self.unanswered += other.unanswered;
         self.unsent += other.unsent;
         self.receive_buffer_drops += other.receive_buffer_drops;
@@ -277,6 +293,7 @@ impl Observer for Stats {
                 self.paced = (sent, period);
                 self.limit = limit;
             }
+            Event::Varied(jitter) => self.jitter.add(jitter),
         }
     }
 }
@@ -305,6 +322,7 @@ pub(super) mod tests {
                 Event::Unsent(count) => format!("unsent {count}"),
                 Event::Overflowed(count) => format!("overflowed {count}"),
                 Event::Paced(pace) => format!("{pace:?}"),
+                Event::Varied(jitter) => format!("{jitter:?}"),
             });
         }
     }

@@ -1,11 +1,12 @@
 //! The objects that `--json` prints, with units in the names.
 
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use hello_proto::Endpoint;
 use serde::Serialize;
 
+use super::config::{BytesPerS, Config};
 use crate::error::{Error, ErrorKind};
 use crate::load::{ErrorCounts, LatencySummary, Limit, Stats};
 use crate::options::{BenchOptions, PingOptions, Target};
@@ -48,9 +49,27 @@ pub(crate) fn write(
     write_line(&object, out)
 }
 
+/// Which program measured, and when.
+#[derive(Debug, Serialize)]
+struct Run {
+    version: &'static str,
+    /// In UTC, as in RFC 3339.
+    started_at: String,
+}
+
+impl Run {
+    /// A run that measures from `started_at` on.
+    fn new(started_at: SystemTime) -> Self {
+        let started_at = humantime::format_rfc3339_millis(started_at).to_string();
+        Self { version: env!("CARGO_PKG_VERSION"), started_at }
+    }
+}
+
 /// A scripted session. Bytes that are not UTF-8 are shown lossily, and exactly in a `…_hex` beside.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Serialize)]
 pub(crate) struct SayReport {
+    #[serde(flatten)]
+    run: Run,
     pub(crate) endpoint: Option<String>,
     pub(crate) local_address: Option<String>,
     pub(crate) peer_address: Option<String>,
@@ -73,9 +92,17 @@ struct Exchange {
 }
 
 impl SayReport {
-    /// A run with `endpoint`, if it is known, of which nothing else is known yet.
+    /// A run with `endpoint`, if it is known, that starts now.
     pub(crate) fn new(endpoint: Option<&Endpoint>) -> Self {
-        Self { endpoint: endpoint.map(Endpoint::to_string), ..Self::default() }
+        Self {
+            run: Run::new(SystemTime::now()),
+            endpoint: endpoint.map(Endpoint::to_string),
+            local_address: None,
+            peer_address: None,
+            welcome: None,
+            welcome_hex: None,
+            messages: vec![],
+        }
     }
 
     /// What came first on a stream, if anything did.
@@ -118,7 +145,10 @@ fn hex_unless_utf8(bytes: &[u8]) -> Option<String> {
 /// A bench.
 #[derive(Debug, Serialize)]
 pub(crate) struct BenchReport<'a> {
+    #[serde(flatten)]
+    run: Run,
     endpoint: String,
+    config: Config,
     connections: usize,
     pipeline: u64,
     size_bytes: usize,
@@ -126,6 +156,7 @@ pub(crate) struct BenchReport<'a> {
     elapsed_s: f64,
     messages_per_s: Option<f64>,
     sent_per_s: Option<f64>,
+    bytes_per_s: BytesPerS,
     /// Whether the client itself could not keep the asked rate.
     #[serde(skip_serializing_if = "Option::is_none")]
     behind_schedule: Option<bool>,
@@ -136,15 +167,19 @@ pub(crate) struct BenchReport<'a> {
 impl<'a> BenchReport<'a> {
     /// What a bench with these `options` counted.
     pub(crate) fn new(options: &BenchOptions, target: &Target, stats: &'a Stats) -> Self {
+        let (sent_per_s, messages_per_s) = (stats.sent_per_s(), stats.messages_per_s());
         Self {
+            run: Run::new(stats.started_at()),
             endpoint: target.endpoint.to_string(),
+            config: Config::new(options, target),
             connections: options.connections,
             pipeline: options.pipeline,
             size_bytes: options.size,
             rate_per_s: options.rate,
             elapsed_s: (stats.elapsed().as_secs_f64() * 1e6).round() / 1e6,
-            messages_per_s: stats.messages_per_s().map(per_s),
-            sent_per_s: stats.sent_per_s().map(per_s),
+            messages_per_s: messages_per_s.map(per_s),
+            sent_per_s: sent_per_s.map(per_s),
+            bytes_per_s: BytesPerS::new(target, options.size, sent_per_s, messages_per_s),
             behind_schedule: options.rate.map(|_| stats.limit == Some(Limit::Client)),
             measurement: Measurement::new(stats, target),
         }
@@ -159,6 +194,8 @@ fn per_s(rate: f64) -> f64 {
 /// A ping.
 #[derive(Debug, Serialize)]
 pub(crate) struct PingReport<'a> {
+    #[serde(flatten)]
+    run: Run,
     endpoint: String,
     size_bytes: usize,
     interval_s: f64,
@@ -170,6 +207,7 @@ impl<'a> PingReport<'a> {
     /// What a ping with these `options` counted.
     pub(crate) fn new(options: &PingOptions, target: &Target, stats: &'a Stats) -> Self {
         Self {
+            run: Run::new(stats.started_at()),
             endpoint: target.endpoint.to_string(),
             size_bytes: options.size,
             interval_s: options.interval.as_secs_f64(),
@@ -182,6 +220,8 @@ impl<'a> PingReport<'a> {
 #[derive(Debug, Serialize)]
 struct Measurement<'a> {
     rtt_us: LatencySummary,
+    /// The mean difference of a round trip to the one before it on its connection.
+    jitter_us: Option<f64>,
     sent: u64,
     received: u64,
     lost: u64,
@@ -213,6 +253,7 @@ impl<'a> Measurement<'a> {
     fn new(stats: &'a Stats, target: &Target) -> Self {
         Self {
             rtt_us: stats.latency.summary(),
+            jitter_us: stats.jitter.micros().map(|micros| (micros * 1e3).round() / 1e3),
             sent: stats.sent(),
             received: stats.received(),
             lost: stats.lost(),
