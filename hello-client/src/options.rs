@@ -1,17 +1,19 @@
 //! What a command line asks for, as clap reads it, and the checks that clap cannot make.
 
+mod number;
 mod target;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::RangedU64ValueParser;
 use clap::{ArgAction, Args};
 use hello_proto::{EndpointSpec, MessageError};
 use humantime::DurationError;
 use log::LevelFilter;
 
+use number::count;
+pub(crate) use number::number;
 use target::endpoint;
 pub(crate) use target::{
     ServerOptions, Servers, Target, check_timeout, measurement_timeout, servers_or_default,
@@ -50,12 +52,14 @@ Exit codes:
 const BENCH_EXAMPLES: &str = "\
 Examples:
   hello-client bench                             round trips, one at a time, for 10 s
-  hello-client bench --connections 64 --pipeline 16
-                                                 how much does the server carry?
-  hello-client bench --rate 1000                 round trips under a steady load
+  hello-client bench -c 64 --pipeline 16         how much does the server carry?
+  hello-client bench --rate 1k -d 1m             round trips under a steady load
+  hello-client bench -n 1M -z 1000               a million messages of 1000 bytes
   hello-client bench udp://db1:9999 --rate 100 --duration 1m
                                                  loss, reordering, duplicates of a path
   hello-client bench --json | jq .rtt_us.p99     for another program
+
+Numbers may be in thousands (10k, 1M, 1G) or in powers of two (64Ki, 4Mi, 1Gi).
 
 Without --rate every reply is followed by the next message (a closed loop), and a
 round trip is timed from its sending. With --rate a message is due at its time
@@ -89,9 +93,6 @@ Exit codes:
 /// Small enough that no time to which it is added overflows.
 const MAX_DURATION: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// A larger number is surely a typing error.
-const MAX_COUNT: u64 = 1_000_000_000_000;
-
 /// Does the path work, and if not, why? A yes or a no for each endpoint
 ///
 /// Checks each ENDPOINT, all at the same time, and prints a line for each: that it is
@@ -107,7 +108,7 @@ pub(crate) struct CheckOptions {
     #[arg(long, value_name = "N", value_parser = count::<u32>(), default_value = "3")]
     pub(crate) tries: u32,
     /// The bytes of the message
-    #[arg(long, value_name = "BYTES", default_value = "16")]
+    #[arg(long, value_name = "BYTES", value_parser = size(), default_value = "16")]
     pub(crate) size: usize,
     #[command(flatten)]
     pub(crate) thresholds: Thresholds,
@@ -169,15 +170,15 @@ pub(crate) struct BenchOptions {
     #[arg(verbatim_doc_comment)]
     pub(crate) pipeline: u64,
     /// The bytes of a message; over udp and unixgram at least 12, for its number
-    #[arg(long, value_name = "BYTES", default_value = "16")]
+    #[arg(short = 'z', long, value_name = "BYTES", value_parser = size(), default_value = "16")]
     pub(crate) size: usize,
     /// How long to measure [default: 10s]
-    #[arg(long, value_name = "DURATION", value_parser = positive, conflicts_with = "messages")]
+    #[arg(short, long, value_name = "DURATION", value_parser = positive, conflicts_with = "messages")]
     pub(crate) duration: Option<Duration>,
     /// How many messages to measure, rather than how long
     ///
     /// Given up after 30 s without a reply.
-    #[arg(long, value_name = "N", value_parser = count::<u64>())]
+    #[arg(short = 'n', long, value_name = "N", value_parser = count::<u64>())]
     pub(crate) messages: Option<u64>,
     /// How long to run before anything is measured
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "500ms")]
@@ -186,11 +187,11 @@ pub(crate) struct BenchOptions {
     #[arg(long, value_name = "N", value_parser = count::<u64>())]
     pub(crate) rate: Option<u64>,
     /// How many threads share the connections
-    #[arg(long, value_name = "N", value_parser = count::<usize>(), default_value = "1")]
+    #[arg(short, long, value_name = "N", value_parser = count::<usize>(), default_value = "1")]
     pub(crate) threads: usize,
     /// The receive buffer of each UDP socket, for bursts of replies; the system may grant less
     #[arg(long, value_name = "BYTES", default_value_t = Plan::UDP_BUFFER)]
-    #[arg(value_parser = RangedU64ValueParser::<usize>::new().range(1..=i32::MAX as u64))]
+    #[arg(value_parser = number::<usize>(1..=i32::MAX as u64))]
     pub(crate) udp_buffer: usize,
     /// Write the distribution of round trips to FILE, in us, for the HdrHistogram plotter
     #[arg(long, value_name = "FILE")]
@@ -221,7 +222,10 @@ impl BenchOptions {
             ));
         }
         if threads > connections {
-            return Err(format!("--threads {threads} is more than --connections {connections}"));
+            return Err(format!(
+                "--threads {threads} is more than --connections {connections} (for the time, use \
+                 --duration)"
+            ));
         }
         match target.bind {
             Some(bind) if bind.port() != 0 && *connections > 1 => {
@@ -250,7 +254,7 @@ pub(crate) struct PingOptions {
     #[arg(short, long, value_name = "N", value_parser = count::<u64>())]
     pub(crate) count: Option<u64>,
     /// The bytes of a message; over udp and unixgram at least 12, for its number
-    #[arg(long, value_name = "BYTES", default_value = "16")]
+    #[arg(long, value_name = "BYTES", value_parser = size(), default_value = "16")]
     pub(crate) size: usize,
     #[command(flatten)]
     pub(crate) thresholds: Thresholds,
@@ -287,8 +291,9 @@ impl OutputOptions {
     }
 }
 
-fn count<T: TryFrom<u64> + Clone + Send + Sync>() -> RangedU64ValueParser<T> {
-    RangedU64ValueParser::new().range(1..=MAX_COUNT)
+/// Reads the size of a message; whether it may be said is checked when the framing is known.
+fn size() -> impl Fn(&str) -> Result<usize, String> + Clone {
+    number(0..=u64::MAX)
 }
 
 /// A duration as people write it: `500ms`, `1m 30s`, `0`.

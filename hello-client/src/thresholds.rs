@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use clap::Args;
-use clap::builder::RangedU64ValueParser;
 
 use crate::error::{Error, ErrorKind};
-use crate::options::duration;
+use crate::options::{duration, number};
 use crate::units::{time, with_digits_above};
 
 /// The limits that a user sets; without one, a figure is only reported.
@@ -20,7 +19,7 @@ pub(crate) struct Thresholds {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     max_p99: Option<Duration>,
     /// Fail with exit code 1 if there are more errors: wrong replies and failed connections
-    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<u64>::new())]
+    #[arg(long, value_name = "N", value_parser = number::<u64>(0..=u64::MAX))]
     max_errors: Option<u64>,
 }
 

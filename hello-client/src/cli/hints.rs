@@ -66,6 +66,10 @@ fn is_address(word: &str) -> bool {
 
 /// What to write rather than `flag`, which is unexpected where it stands.
 pub(super) fn flag(flag: &str, cli: &clap::Command) -> Option<String> {
+    // What means one thing in bench and another to users of nc or ping comes first.
+    if let Some(hint) = foreign(flag) {
+        return Some(hint.to_owned());
+    }
     let has_it = |command: &&clap::Command| {
         command.get_arguments().any(|argument| {
             argument.get_long().is_some_and(|long| flag.strip_prefix("--") == Some(long))
@@ -74,13 +78,10 @@ pub(super) fn flag(flag: &str, cli: &clap::Command) -> Option<String> {
     };
     let owners = cli.get_subcommands().filter(has_it).map(clap::Command::get_name);
     let owners: Vec<_> = owners.collect();
-    if owners.is_empty() {
-        return foreign(flag).map(str::to_owned);
-    }
-    Some(format!("it goes behind {}", owners.join(" or ")))
+    (!owners.is_empty()).then(|| format!("it goes behind {}", owners.join(" or ")))
 }
 
-/// What a flag of nc, ping, curl or iperf3, which this program does not have, is called here.
+/// What a flag of nc, ping, curl or iperf3, which this program does not have there, is called here.
 fn foreign(flag: &str) -> Option<&'static str> {
     Some(match flag {
         "-u" | "--udp" => "for UDP, the server is udp://HOST:PORT",
@@ -90,12 +91,12 @@ fn foreign(flag: &str) -> Option<&'static str> {
         "-k" | "--retry" => "to wait for a server, use --wait DURATION",
         "-I" | "-B" | "--interface" | "--source" => "use --bind ADDR",
         "-J" => "use --json",
-        "-z" => "use check ENDPOINT",
+        "-z" => "use check ENDPOINT; the size of a message is --size BYTES",
         "-l" | "--listen" => "the server is another program, hello-server",
-        "-n" => "use ping --count N or bench --messages N",
+        "-n" => "use ping --count N or bench -n N",
         "-P" | "--parallel" => "use bench --connections N",
         "-b" | "--bandwidth" | "--bitrate" => "use bench --rate N, in messages a second",
-        "-t" | "--time" => "use bench --duration DURATION",
+        "-t" | "--time" => "for the time, use bench --duration DURATION; for threads, bench -t N",
         _ => return None,
     })
 }

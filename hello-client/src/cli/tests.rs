@@ -227,7 +227,9 @@ fn a_flag_of_another_program_is_answered_with_ours() {
         (&["-p9999", "hi"], "'-p' found; the server is -s HOST:PORT"),
         (&["--port=9999"], "'--port' found; the server is -s HOST:PORT"),
         (&["ping", "-W", "1", "a:1"], "'-W' found; use --timeout"),
-        (&["bench", "-t", "5"], "'-t' found; use bench --duration"),
+        (&["-t", "5"], "'-t' found; for the time, use bench --duration"),
+        (&["ping", "-n", "5", "a:1"], "'-n' found; use ping --count N"),
+        (&["-d", "5s"], "'-d' found; it goes behind bench"),
         (&["-z", "a:1"], "'-z' found; use check"),
         (&["-i", "1s"], "'-i' found; it goes behind ping"),
         (&["ping", "--rate", "5"], "'--rate' found; it goes behind bench"),
@@ -276,6 +278,14 @@ fn a_bench_is_ten_seconds_of_one_message_at_a_time() {
 }
 
 #[test]
+fn the_options_of_a_bench_are_as_short_as_in_other_programs() {
+    let (options, ..) = bench(&["-c", "1k", "-d", "1m", "-z", "1Ki", "-t", "2", "--rate", "10k"]);
+    assert_eq!((options.connections, options.size, options.threads), (1000, 1024, 2));
+    assert_eq!((options.rate, options.duration), (Some(10_000), Some(Duration::from_secs(60))));
+    assert_eq!(bench(&["-n", "1M"]).0.messages, Some(1_000_000));
+}
+
+#[test]
 fn a_ping_is_one_message_a_second_for_ever() {
     let (PingOptions { interval, count, size, .. }, ..) = ping(&[]);
     assert_eq!((interval, count, size), (Duration::from_secs(1), None, 16));
@@ -321,7 +331,7 @@ fn what_is_wrong_is_one_line_that_names_it() {
         (&["--bind", "::1", "-s", "unixgram:///x"], "--bind cannot be used with unixgram"),
         (&["-f", "names", "hi"], "'--file <FILE>' cannot be used with '[MESSAGE]...'"),
         (&["bench", "--rate", "0"], "'0' for '--rate <N>': 0 is not in 1.."),
-        (&["bench", "--rate", "0.5"], "'0.5' for '--rate <N>': invalid digit found in string"),
+        (&["bench", "--rate", "0.5"], "'0.5' for '--rate <N>': expected a whole number, such as"),
         (&["bench", "--connections", "0"], "'--connections <N>': 0 is not in 1.."),
         (&["bench", "--duration", "0"], "'--duration <DURATION>': expected more than 0"),
         (&["bench", "--duration", "1s", "--messages", "1"], "cannot be used with '--messages <N>'"),

@@ -5,13 +5,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use clap::Args;
-use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use hello_proto::{
     DEFAULT_MAX_MESSAGE, Endpoint, EndpointError, EndpointSpec, Framing, HostPort, MAX_MESSAGE,
     MessageError, check_datagram,
 };
 use socket2::Domain;
 
+use super::number::number;
 use super::{duration, positive};
 
 /// How long connecting may take, and each reply, by default.
@@ -63,7 +64,7 @@ pub(crate) struct ServerOptions {
     framing: Framing,
     /// The longest message, from 1 to 65499
     #[arg(long = "max-message", global = true, value_name = "BYTES")]
-    #[arg(value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_MESSAGE as u64))]
+    #[arg(value_parser = number::<usize>(1..=MAX_MESSAGE as u64))]
     #[arg(default_value_t = DEFAULT_MAX_MESSAGE)]
     limit: usize,
     /// Use only the IPv4 addresses of a name
