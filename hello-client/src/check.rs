@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::error::{Error, ErrorKind};
-use crate::net::{Connection, Timeout, retry_until};
+use crate::net::{Connection, Deadline, Timeout, retry_until};
 use crate::options::{CheckOptions, OutputOptions, Target};
 use crate::report::{self, json};
 use crate::session::{DatagramSession, StreamSession, first_answering, is_shorter_answered};
@@ -160,15 +160,26 @@ fn over_a_stream(
     check.connected(&session.connection);
     check.connect_us = Some(json::micros(session.connection.connected_in));
     session.welcome(timeout.start())?;
-    session.say(&message(0, options), timeout.start()).map_err(|error| match error.kind {
-        ErrorKind::Timeout if options.size > SMALL => error.with_hint(
-            "the welcome came: a path that drops large packets, or a server that is stuck",
-        ),
+    let deadline = timeout.start();
+    session.say(&message(0, options), deadline).map_err(|error| match error.kind {
+        ErrorKind::Timeout => not_replied(options.size, deadline),
         _ => error,
     })?;
     check.rtt_us = session.round_trip.map(json::micros);
     session.exit(timeout.start())?;
     Ok(Worked { loss: 0.0, failed_addresses: session.connection.failed_addresses })
+}
+
+/// Why a message of this `size` was not answered on a stream, as far as that can be known.
+fn not_replied(size: usize, deadline: Deadline) -> Error {
+    let cause = if size > SMALL {
+        "a path that drops large packets, or a server that is stuck"
+    } else {
+        "a server that is stuck"
+    };
+    let message =
+        format!("welcomed, but no reply to a message of {size} bytes within {deadline}: {cause}");
+    Error::unanswered(ErrorKind::Timeout, message)
 }
 
 /// One message, sent again until it is answered.

@@ -37,8 +37,8 @@ fn a_bare_address_is_a_line_for_tcp_and_one_for_udp() {
     assert_eq!((finished.code, &*finished.stderr), (Some(0), ""), "{finished:?}");
     let lines: Vec<_> = finished.stdout_text().lines().collect();
     let [tcp, udp] = &*lines else { panic!("{lines:?}") };
-    let start = format!("tcp://{address}  ok       {address}, connected in 0.");
-    assert!(tcp.starts_with(&start) && tcp.contains(" ms, replied in 0."), "{tcp}");
+    let start = format!("tcp://{address}  ok       {address}, connected in ");
+    assert!(tcp.starts_with(&start) && tcp.contains(" ms, replied in "), "{tcp}");
     assert!(udp.starts_with(&format!("udp://{address}  ok       {address}, replied in ")), "{udp}");
     server.summary().expect(&[("opened", 1), ("exit", 1), ("messages", 1), ("greeted", 1)]);
 }
@@ -234,6 +234,35 @@ fn a_connection_without_a_welcome_has_never_answered() {
     drop(fake.accept());
     let finished = client.wait();
     assert_eq!(finished.code, Some(3), "{finished:?}");
+    assert!(finished.stdout_text().contains("a balancer without a backend"), "{finished:?}");
+}
+
+#[test]
+fn a_server_that_welcomes_and_then_says_nothing_is_told_from_one_that_is_not_there() {
+    let fake = FakeServer::open();
+    let endpoint = fake.endpoint();
+    for (size, reason) in [
+        ("16", "welcomed, but no reply to a message of 16 bytes within 300ms: a server that is st"),
+        ("900", "to a message of 900 bytes within 300ms: a path that drops large packets, or"),
+    ] {
+        let client = Client::start(["check", &endpoint, "--timeout", "300ms", "--size", size]);
+        let mut connection = fake.accept();
+        connection.send(b"Welcome!\n");
+        let finished = client.wait();
+        assert_eq!(finished.code, Some(1), "{finished:?}");
+        assert!(finished.stdout_text().contains(reason), "{finished:?}");
+    }
+}
+
+#[test]
+fn an_empty_datagram_may_come_from_a_balancer() {
+    let fake = FakeUdpServer::open();
+    let endpoint = fake.endpoint();
+    let client = Client::start(["check", &endpoint]);
+    let client_address = fake.receive().1;
+    fake.send(b"", client_address);
+    let finished = client.wait();
+    assert_eq!(finished.code, Some(1), "{finished:?}");
     assert!(finished.stdout_text().contains("a balancer without a backend"), "{finished:?}");
 }
 

@@ -11,3 +11,7 @@ mod json;
 #[cfg(target_os = "linux")]
 mod paths;
 mod ping;
+mod scripts;
+mod udp;
+mod usage;
+mod waiting;

@@ -155,6 +155,10 @@ fn a_missing_route_is_unreachable_here_and_on_the_way() {
     path.router.shell("for to in 10.3.0.0/16 fd00:3::/32; do ip route replace blackhole $to; done");
     expect_unreached(&path, beyond_the_router, "300ms", "timeout", |_| SILENCE.to_owned());
 
+    path.client.shell("ip route replace blackhole 10.3.0.0/16");
+    let (checks, _) = check(&path, &[beyond_the_router[0], "--timeout", AMPLE]);
+    checks.iter().for_each(|check| expect_error(check, "unreachable", "a blackhole route"));
+
     path.client.shell("for to in 10.3.0.0/16 fd00:3::/32; do ip route replace prohibit $to; done");
     let says = |_: &str| "prohibited by this machine's own firewall or routes".to_owned();
     expect_unreached(&path, beyond_the_router, AMPLE, "unreachable", says);
@@ -185,6 +189,20 @@ fn a_path_with_a_small_mtu_works_once_the_mtu_is_known() {
         for end in [&path.client, &path.server] {
             end.shell(forget_mtu);
         }
+    }
+}
+
+#[test]
+fn a_measurement_over_a_path_with_a_small_mtu_loses_the_first_datagram_at_most() {
+    let Some((path, _server)) = path_to_a_server() else { return };
+    narrow(&path);
+    for address in SERVER {
+        let endpoint = format!("udp://{address}");
+        let words = ["ping", &endpoint, "--count", "20", "--interval", "20ms"];
+        let (object, _) = path.client.run(|| Client::json([&words, LONG].concat()));
+        assert_eq!(object["errors"]["total"], 0, "{object}");
+        // The server's first reply is too long for the path as well.
+        assert!(object["received"].as_u64().expect("a number") >= 10, "{object}");
     }
 }
 

@@ -73,6 +73,10 @@ pub(super) fn describe(error: &io::Error, socket: &Socket, place: &str) -> Strin
         _ if error.kind() == io::ErrorKind::PermissionDenied => {
             format!("{place}: prohibited by this machine's own firewall or routes ({error})")
         }
+        _ if error.kind() == io::ErrorKind::InvalidInput => format!(
+            "{place}: this machine has no use for the address: a blackhole route, or a link-local \
+             address without its zone ({error})"
+        ),
         _ => by(&error.to_string()),
     }
 }

@@ -22,6 +22,9 @@ const BUFFER: usize = 64 * 1024;
 /// What a server is asked to find out only whether it is there.
 pub(super) const PROBE: &[u8] = b"?";
 
+/// What an empty datagram means that comes first: nginx sends one in that case.
+const NO_BACKEND: &str = "not a hello server, or a balancer without a backend";
+
 /// How long the answer to that may take when a longer message was not answered.
 const PROBE_TIMEOUT: Duration = Duration::from_millis(400);
 
@@ -127,8 +130,10 @@ impl DatagramSession {
             } else {
                 let wrong = check_greeting(reply, message).map_err(Error::from);
                 let is_first = self.greeted.is_empty();
-                return Ok(wrong.map_err(|error| {
-                    if is_first { error.in_context("not a hello server") } else { error }
+                return Ok(wrong.map_err(|error| match (is_first, length) {
+                    (true, 0) => error.in_context(NO_BACKEND),
+                    (true, _) => error.in_context("not a hello server"),
+                    (false, _) => error,
                 }));
             }
         }
