@@ -237,6 +237,12 @@ fn is_datagram(endpoint: &Endpoint) -> bool {
     matches!(endpoint, Endpoint::Udp(_) | Endpoint::Unixgram(_))
 }
 
+/// The same with a hint for those who know `-s` from ping(8).
+fn server(text: &str) -> Result<EndpointSpec, String> {
+    let is_number = text.parse::<u64>().is_ok();
+    endpoint(text).map_err(|why| if is_number { format!("{why} (a size is --size)") } else { why })
+}
+
 /// Where a client can go.
 pub(super) fn endpoint(text: &str) -> Result<EndpointSpec, String> {
     let server = text.parse().map_err(|error: EndpointError| error.to_string())?;
