@@ -37,7 +37,7 @@ pub(crate) struct Servers {
     /// Every address of a name is tried in turn. Only check takes several servers.
     ///
     /// [env: HELLO_SERVER] [default: 127.0.0.1:9999]
-    #[arg(short = 's', long = "server", value_name = "ENDPOINT", value_parser = endpoint)]
+    #[arg(short = 's', long = "server", value_name = "ENDPOINT", value_parser = server)]
     #[arg(verbatim_doc_comment, help_heading = "Server", display_order = 0)]
     pub(crate) given: Vec<EndpointSpec>,
 }
