@@ -16,7 +16,7 @@ use crate::options::{BenchOptions, OutputOptions, Target};
 use crate::report::hgrm::HdrFile;
 use crate::report::progress::{self, Watched};
 use crate::report::{self, json, text};
-use crate::session::locate;
+use crate::session::{explain_silence, locate};
 use crate::units::number;
 
 /// Runs a bench and reports it on `out`.
@@ -66,7 +66,9 @@ fn measure(
     if let Some(end) = end {
         stats.end(end);
     }
-    stats.evaluate(target, &options.thresholds)?;
+    stats
+        .evaluate(target, &options.thresholds)
+        .map_err(|error| explain(error, stats, target, options.size))?;
     match options.messages {
         Some(messages) if stats.sent() < messages && !stats.is_interrupted => {
             let (sent, messages) = (number(stats.sent()), number(messages));
@@ -75,6 +77,14 @@ fn measure(
         }
         Some(_) | None => Ok(()),
     }
+}
+
+/// Says of `error` what it means if not one datagram of this `size` was answered.
+pub(crate) fn explain(error: Error, stats: &Stats, target: &Target, size: usize) -> Error {
+    if target.is_datagram() && !stats.is_reached && stats.sent() > 0 {
+        return explain_silence(error, target, size);
+    }
+    error
 }
 
 fn run_threads(

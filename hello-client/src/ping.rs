@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use crate::bench::explain;
 use crate::error::{Error, ErrorKind};
 use crate::load::{self, Batch, ConnectionError, Event, Observer, Partition, Plan, Rate, Stats};
 use crate::options::{OutputOptions, PingOptions, Target};
@@ -32,6 +33,7 @@ pub(crate) fn run(
             // Why the server was not there in the first place says more than what followed from it.
             let outcome =
                 outcome.map_err(|error| unreached.filter(|_| !stats.is_reached).unwrap_or(error));
+            let outcome = outcome.map_err(|error| explain(error, &stats, target, options.size));
             (stats, outcome)
         }
         Err(error) => {
@@ -59,7 +61,9 @@ fn measure(
     lines: &mut dyn Write,
 ) -> Result<(Stats, Option<Error>), Error> {
     let (route, unreached) = match locate(target) {
-        Err(error) if error.kind == ErrorKind::Unresolved => return Err(error),
+        Err(error) if error.kind == ErrorKind::Unresolved || !target.wait.is_zero() => {
+            return Err(error);
+        }
         // The server may come later.
         Err(error) => (Route::unverified(target)?, Some(error)),
         Ok(route) => (route, None),

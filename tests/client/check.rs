@@ -178,6 +178,20 @@ fn over_udp_a_message_that_is_too_long_for_the_server_is_told_from_silence() {
 }
 
 #[test]
+fn a_measurement_tells_it_from_silence_too() {
+    let server = Server::start("udp://127.0.0.1:0 --max-message 100");
+    for words in ["bench --messages 2 --warmup 0", "ping --count 1"] {
+        let words = words.split(' ').chain(["--size", "200", "--timeout", "200ms", "-s"]);
+        let finished = Client::run(words.chain([server.endpoint("udp")]));
+        assert_eq!(finished.code, Some(1), "{finished:?}");
+        assert!(
+            finished.stderr.contains("too long for the server's --max-message"),
+            "{finished:?}"
+        );
+    }
+}
+
+#[test]
 fn over_tcp_the_server_says_itself_that_a_message_is_too_long() {
     let server = Server::start("tcp://127.0.0.1:0 --max-message 100");
     let words = [server.endpoint("tcp"), "--size", "200"];
@@ -282,7 +296,7 @@ fn thresholds_make_a_slow_path_a_failure() {
 fn a_wait_ends_within_a_second_after_its_time_whatever_the_timeout() {
     let (fake, silent) = (FakeServer::open(), FakeUdpServer::open());
     for endpoint in [fake.endpoint(), silent.endpoint()] {
-        for command in ["check", "say", "bench"] {
+        for command in ["check", "say", "bench", "ping"] {
             let start = Instant::now();
             let words = [command, "--wait", "300ms", "--timeout", "1m", "-s", &endpoint];
             let finished = Client::run(words);

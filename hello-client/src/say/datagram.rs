@@ -4,10 +4,10 @@ use std::io::Write;
 
 use super::Transcript;
 use super::script::Script;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::net::{Timeout, retry_until};
 use crate::options::Target;
-use crate::session::{DatagramSession, first_answering, is_shorter_answered};
+use crate::session::{DatagramSession, explain_silence, first_answering};
 
 /// Says all of `script`.
 ///
@@ -35,7 +35,11 @@ pub(super) fn run(
     let mut session = match answered {
         Ok(session) => session,
         Err(error) => {
-            return transcript.replied(&first, Err(explain(error, target, &first)), round_trip);
+            return transcript.replied(
+                &first,
+                Err(explain_silence(error, target, first.len())),
+                round_trip,
+            );
         }
     };
     session.connection.log_as("answered by");
@@ -43,19 +47,8 @@ pub(super) fn run(
     let timeout = Timeout::new(target.timeout());
     while let Some(message) = script.next()? {
         let outcome = session.say(&message, timeout.start());
-        let outcome = outcome.map_err(|error| explain(error, target, &message));
+        let outcome = outcome.map_err(|error| explain_silence(error, target, message.len()));
         transcript.replied(&message, outcome, session.round_trip)?;
     }
     Ok(())
-}
-
-/// Says what it means that `message` was not answered, if that can be found out.
-fn explain(error: Error, target: &Target, message: &[u8]) -> Error {
-    if error.kind != ErrorKind::Timeout || !is_shorter_answered(target, message.len()) {
-        return error;
-    }
-    error.of_server(true).with_hint(
-        "a shorter message is answered: this one is too long for the server's --max-message, or \
-         for the path's MTU",
-    )
 }

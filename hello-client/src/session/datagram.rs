@@ -184,6 +184,18 @@ pub(crate) fn first_answering(
     Err(Error::join(errors))
 }
 
+/// Says of `error` what it means that a message of this `length` was not answered, if that can be found
+/// out.
+pub(crate) fn explain_silence(error: Error, target: &Target, length: usize) -> Error {
+    if error.kind != ErrorKind::Timeout || !is_shorter_answered(target, length) {
+        return error;
+    }
+    error.of_server(true).with_hint(
+        "a shorter message is answered: this one is too long for the server's --max-message, or \
+         for the path's MTU",
+    )
+}
+
 /// Whether a shorter message is answered than one of this `length`, which was not: then the path, or
 /// the server, drops only what is long.
 pub(crate) fn is_shorter_answered(target: &Target, length: usize) -> bool {
