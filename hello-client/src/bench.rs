@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind};
 use crate::load::{self, ConnectionError, Partition, Plan, Rate, Stats};
 use crate::net::raise_fd_limit;
 use crate::options::{BenchOptions, OutputOptions, Target};
+use crate::report::compare::Baseline;
 use crate::report::hgrm::HdrFile;
 use crate::report::progress::{self, Watched};
 use crate::report::{self, json, text};
@@ -24,20 +25,31 @@ pub(crate) fn run(
     options: &BenchOptions,
     target: &Target,
     output: &OutputOptions,
-    out: impl Write,
+    mut out: impl Write,
 ) -> ExitCode {
     let mut stats = Stats::new(Instant::now());
-    let outcome = HdrFile::create(options.hdr.as_deref()).and_then(|hdr| {
+    let mut baseline = None;
+    let outcome = Baseline::read(options, target).and_then(|read| {
+        baseline = read;
+        let hdr = HdrFile::create(options.hdr.as_deref())?;
         let outcome = measure(options, target, output, &mut stats);
         let written = hdr.write(&stats.latency);
         outcome.and(written)
     });
+    let comparison = baseline.map(|baseline| baseline.compare(&stats));
+    let outcome = outcome.and_then(|()| match &comparison {
+        Some(comparison) => comparison.check(options.max_slowdown),
+        None => Ok(()),
+    });
     let reported = if output.json {
-        json::write(&json::BenchReport::new(options, target, &stats), &outcome, out)
+        let report = json::BenchReport::new(options, target, &stats, comparison.as_ref());
+        json::write(&report, &outcome, out)
     } else if outcome.is_err() && stats.sent() == 0 {
         Ok(())
     } else {
-        text::write_bench(options, target, &stats, out).map_err(Error::output)
+        let written = text::write_bench(options, target, &stats, &mut out);
+        let compared = written.and_then(|()| comparison.map_or(Ok(()), |one| one.write(out)));
+        compared.map_err(Error::output)
     };
     report::finish(Some(&target.endpoint), outcome.and(reported))
 }

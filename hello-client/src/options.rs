@@ -58,6 +58,8 @@ Examples:
   hello-client bench udp://db1:9999 --rate 100 --duration 1m
                                                  loss, reordering, duplicates of a path
   hello-client bench --json | jq .rtt_us.p99     for another program
+  hello-client bench --compare old.json --max-slowdown 1.1
+                                                 is it slower than before?
 
 Numbers may be in thousands (10k, 1M, 1G) or in powers of two (64Ki, 4Mi, 1Gi).
 
@@ -196,6 +198,17 @@ pub(crate) struct BenchOptions {
     /// Write the distribution of round trips to FILE, in us, for the HdrHistogram plotter
     #[arg(long, value_name = "FILE")]
     pub(crate) hdr: Option<PathBuf>,
+    /// Compare with an earlier bench: FILE is what it printed with --json
+    #[arg(long, value_name = "FILE")]
+    pub(crate) compare: Option<PathBuf>,
+    /// Fail with exit code 1 if the rate is lower than before, or p50 or p99 are higher, by more than
+    /// this factor
+    ///
+    /// 1.1 allows a tenth. Loss and errors are only shown: --max-loss and --max-errors
+    /// limit them.
+    #[arg(long, value_name = "FACTOR", value_parser = factor)]
+    #[arg(help_heading = "Thresholds")]
+    pub(crate) max_slowdown: Option<f64>,
     #[command(flatten)]
     pub(crate) thresholds: Thresholds,
     #[command(flatten)]
@@ -226,6 +239,9 @@ impl BenchOptions {
                 "--threads {threads} is more than --connections {connections} (for the time, use \
                  --duration)"
             ));
+        }
+        if let (Some(factor), None) = (self.max_slowdown, &self.compare) {
+            return Err(format!("--max-slowdown {factor} needs an earlier bench: --compare FILE"));
         }
         match target.bind {
             Some(bind) if bind.port() != 0 && *connections > 1 => {
@@ -294,6 +310,14 @@ impl OutputOptions {
 /// Reads the size of a message; whether it may be said is checked when the framing is known.
 fn size() -> impl Fn(&str) -> Result<usize, String> + Clone {
     number(0..=u64::MAX)
+}
+
+/// By how much something may be worse: 1 is not at all.
+fn factor(text: &str) -> Result<f64, &'static str> {
+    match text.parse() {
+        Ok(factor) if (1.0..=1e6).contains(&factor) => Ok(factor),
+        _ => Err("expected a factor of at least 1, such as 1.1 or 2"),
+    }
 }
 
 /// A duration as people write it: `500ms`, `1m 30s`, `0`.

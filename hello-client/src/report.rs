@@ -1,5 +1,6 @@
 //! Reports: text for people, JSON for programs.
 
+pub(crate) mod compare;
 mod config;
 pub(crate) mod hgrm;
 pub(crate) mod json;

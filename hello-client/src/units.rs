@@ -21,6 +21,15 @@ pub(crate) fn number(number: u64) -> String {
     HumanCount(number).to_string()
 }
 
+/// How many of something there are in a second, if that is known.
+pub(crate) fn rate(per_s: Option<f64>) -> String {
+    match per_s {
+        None => "-/s".to_owned(),
+        Some(rate) if rate < 100.0 => format!("{rate:.1}/s"),
+        Some(rate) => format!("{}/s", number(rate.round() as u64)),
+    }
+}
+
 /// A count with its noun.
 pub(crate) fn plural(count: u64, one: &str) -> String {
     let ending = if count == 1 { "" } else { "s" };

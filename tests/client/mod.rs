@@ -5,6 +5,7 @@ mod addresses;
 mod balancers;
 mod bench;
 mod check;
+mod compare;
 mod failures;
 mod framings;
 mod json;

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use hello_proto::Endpoint;
 use serde::Serialize;
 
+use super::compare::Comparison;
 use super::config::{BytesPerS, Config};
 use crate::error::{Error, ErrorKind};
 use crate::load::{ErrorCounts, LatencySummary, Limit, Stats};
@@ -162,11 +163,18 @@ pub(crate) struct BenchReport<'a> {
     behind_schedule: Option<bool>,
     #[serde(flatten)]
     measurement: Measurement<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compare: Option<&'a Comparison>,
 }
 
 impl<'a> BenchReport<'a> {
-    /// What a bench with these `options` counted.
-    pub(crate) fn new(options: &BenchOptions, target: &Target, stats: &'a Stats) -> Self {
+    /// What a bench with these `options` counted, and what that is beside an earlier one.
+    pub(crate) fn new(
+        options: &BenchOptions,
+        target: &Target,
+        stats: &'a Stats,
+        compare: Option<&'a Comparison>,
+    ) -> Self {
         let (sent_per_s, messages_per_s) = (stats.sent_per_s(), stats.messages_per_s());
         Self {
             run: Run::new(stats.started_at()),
@@ -182,6 +190,7 @@ impl<'a> BenchReport<'a> {
             bytes_per_s: BytesPerS::new(target, options.size, sent_per_s, messages_per_s),
             behind_schedule: options.rate.map(|_| stats.limit == Some(Limit::Client)),
             measurement: Measurement::new(stats, target),
+            compare,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::load::{Latency, LatencySummary, Limit, Stats};
 use crate::options::{BenchOptions, Target};
-use crate::units::{number, percent, plural, time, time_or_dash};
+use crate::units::{self, number, percent, plural, time, time_or_dash};
 
 /// Rows of a histogram up to the 99th percentile; the rest has one more.
 const ROWS: u64 = 10;
@@ -28,7 +28,7 @@ pub(crate) fn write_bench(
 ) -> io::Result<()> {
     writeln!(out, "{}: {}", target.endpoint, load(options, target))?;
     writeln!(out)?;
-    let rate = per_s(stats.messages_per_s());
+    let rate = units::rate(stats.messages_per_s());
     let answered = number(stats.received());
     let elapsed = stats.elapsed().as_secs_f64();
     let interrupted = if stats.is_interrupted { ", interrupted" } else { "" };
@@ -69,18 +69,10 @@ fn load(options: &BenchOptions, target: &Target) -> String {
     format!("{connections}, {rate}, {} a message{threads}", plural(options.size as u64, "byte"))
 }
 
-fn per_s(rate: Option<f64>) -> String {
-    match rate {
-        None => "-/s".to_owned(),
-        Some(rate) if rate < 100.0 => format!("{rate:.1}/s"),
-        Some(rate) => format!("{}/s", number(rate.round() as u64)),
-    }
-}
-
 /// Whether the asked rate was kept, and if not, why not.
 fn write_pace(options: &BenchOptions, stats: &Stats, mut out: impl Write) -> io::Result<()> {
     if let (Some(rate), Some(limit)) = (options.rate, stats.limit) {
-        let (asked, sent) = (number(rate), per_s(stats.sent_per_s()));
+        let (asked, sent) = (number(rate), units::rate(stats.sent_per_s()));
         let limit = match limit {
             Limit::Client => "the client",
             Limit::Path => "the server or the path",
