@@ -11,7 +11,7 @@ use socket2::Socket;
 
 use crate::error::{Error, ErrorKind};
 use crate::load::{self, ConnectionError, Partition, Plan, Rate, Stats};
-use crate::net::raise_fd_limit;
+use crate::net::max_connections;
 use crate::options::{BenchOptions, OutputOptions, Target};
 use crate::report::compare::Baseline;
 use crate::report::hgrm::HdrFile;
@@ -65,7 +65,13 @@ fn measure(
     output: &OutputOptions,
     stats: &mut Stats,
 ) -> Result<(), Error> {
-    raise_fd_limit(options.connections, options.threads)?;
+    let most = max_connections(options.threads);
+    if options.connections > most {
+        return Err(Error::usage(format!(
+            "--connections {} is more than the limit of open files allows: at most {most} (ulimit -n)",
+            options.connections
+        )));
+    }
     let route = locate(target).inspect_err(|error| {
         stats.connection_errors.count(&ConnectionError::Connect(error.kind), 1);
     })?;
@@ -94,7 +100,7 @@ fn measure(
 /// Says of `error` what it means if not one datagram of this `size` was answered.
 pub(crate) fn explain(error: Error, stats: &Stats, target: &Target, size: usize) -> Error {
     if target.is_datagram() && !stats.is_reached && stats.sent() > 0 {
-        return explain_silence(error, target, size);
+        return explain_silence(error, target, &vec![b'.'; size]);
     }
     error
 }

@@ -1,7 +1,9 @@
 //! Whether paths work: for each endpoint a yes or a no, with the reason.
 
 use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Write;
+use std::iter;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
@@ -9,10 +11,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::error::{Error, ErrorKind};
-use crate::net::{Connection, Deadline, Timeout, retry_until};
+use crate::net::{Connection, Deadline, Timeout, max_connections, retry_until};
 use crate::options::{CheckOptions, OutputOptions, Target};
 use crate::report::{self, json};
-use crate::session::{DatagramSession, StreamSession, first_answering, is_shorter_answered};
+use crate::session::{Candidates, Silence, StreamSession};
 use crate::units::{percent, plural};
 
 /// Checks all `targets` at the same time, and reports them on `out` in their order.
@@ -26,26 +28,18 @@ pub(crate) fn run(
     let width = width.unwrap_or_default();
     let is_text = !output.json && output.quiet == 0;
     let mut written = Ok(());
-    let checks: Vec<Check> = thread::scope(|scope| {
-        let spawn = |target| {
-            let thread = thread::Builder::new().spawn_scoped(scope, move || check(target, options));
-            (target, thread)
-        };
-        let threads: Vec<_> = targets.iter().map(spawn).collect();
-        let checks = threads.into_iter().map(|(target, thread)| match thread {
-            Ok(thread) => thread.join().expect("the panic hook has reported it"),
-            // With too many threads for the system it is checked after the others.
-            Err(_) => check(target, options),
+    // A name may have several addresses, and over UDP each has a socket.
+    let at_once = (max_connections(0) / 4).clamp(1, MAX_THREADS);
+    let mut checks = Vec::new();
+    for targets in targets.chunks(at_once) {
+        check_all(targets, options, |check| {
+            if is_text && written.is_ok() {
+                let line = writeln!(out, "{:<width$}  {check}", check.endpoint);
+                written = line.and_then(|()| out.flush()).map_err(Error::output);
+            }
+            checks.push(check);
         });
-        checks
-            .inspect(|check| {
-                if is_text && written.is_ok() {
-                    let line = writeln!(out, "{:<width$}  {check}", check.endpoint);
-                    written = line.and_then(|()| out.flush()).map_err(Error::output);
-                }
-            })
-            .collect()
-    });
+    }
     if output.json {
         let outcome = if checks.iter().all(Check::is_ok) { "ok" } else { "failed" };
         written = json::write_line(&Report { outcome, checks: &checks }, out);
@@ -55,6 +49,27 @@ pub(crate) fn run(
     }
     let codes = checks.iter().filter_map(|check| check.error.as_ref()).map(Error::exit_code);
     ExitCode::from(codes.max().unwrap_or_default())
+}
+
+/// How many endpoints are checked at the same time.
+const MAX_THREADS: usize = 1000;
+
+/// Checks `targets` at the same time, and reports them in their order.
+fn check_all(targets: &[Target], options: &CheckOptions, mut report: impl FnMut(Check)) {
+    thread::scope(|scope| {
+        let spawn = |target| {
+            let thread = thread::Builder::new().spawn_scoped(scope, move || check(target, options));
+            (target, thread)
+        };
+        let threads: Vec<_> = targets.iter().map(spawn).collect();
+        for (target, thread) in threads {
+            report(match thread {
+                Ok(thread) => thread.join().expect("the panic hook has reported it"),
+                // With too many threads for the system it is checked after the others.
+                Err(_) => check(target, options),
+            });
+        }
+    });
 }
 
 /// A packet of this size, in bytes, fits into any path.
@@ -78,6 +93,9 @@ struct Check {
     /// How often a connection, or a reply to a datagram, was waited for.
     tries: u64,
     error: Option<Error>,
+    /// How many other addresses of the same name do not work.
+    #[serde(skip)]
+    failed_addresses: u64,
 }
 
 impl Check {
@@ -105,10 +123,14 @@ impl fmt::Display for Check {
             Some(rtt) => write!(f, ", replied in {}", millis(rtt))?,
             None => write!(f, ", replied")?,
         }
-        match self.tries {
-            1 => Ok(()),
-            tries => write!(f, " at try {tries}"),
+        if self.tries > 1 {
+            write!(f, " at try {}", self.tries)?;
         }
+        if self.failed_addresses > 0 {
+            let others = plural(self.failed_addresses, "other address");
+            write!(f, "; {others} tried in vain")?;
+        }
+        Ok(())
     }
 }
 
@@ -122,17 +144,25 @@ fn check(target: &Target, options: &CheckOptions) -> Check {
         rtt_us: None,
         tries: 0,
         error: None,
+        failed_addresses: 0,
     };
+    let mut waited = Duration::ZERO;
     let worked = retry_until(target, |timeout| {
+        // What an earlier attempt found does not count.
+        (check.peer_address, check.connect_us, check.rtt_us) = (None, None, None);
         if target.is_datagram() {
-            over_datagrams(target, options, timeout, &mut check)
+            over_datagrams(target, options, timeout, &mut check, &mut waited)
         } else {
             over_a_stream(target, options, timeout, &mut check)
         }
     });
-    let outcome = worked.and_then(|Worked { loss, failed_addresses }| {
-        options.thresholds.check(loss, check.rtt_us, failed_addresses)
-    });
+    let outcome = match worked {
+        Ok(loss) => options.thresholds.check(loss, check.rtt_us, check.failed_addresses),
+        Err(error) if target.is_datagram() && error.kind == ErrorKind::Timeout => {
+            Err(silence(error, target, options, check.tries, waited))
+        }
+        Err(error) => Err(error),
+    };
     if let Err(error) = outcome {
         check.outcome = "failed";
         check.error = Some(error);
@@ -140,34 +170,27 @@ fn check(target: &Target, options: &CheckOptions) -> Check {
     check
 }
 
-/// What was not perfect about a path that works.
-struct Worked {
-    /// The part of the tries without an answer, in percent.
-    loss: f64,
-    /// How many other addresses of the same name do not work.
-    failed_addresses: u64,
-}
-
-/// A whole session: the welcome, one message and its reply, the end.
+/// A whole session: the welcome, one message and its reply, the end. Returns its loss, in percent.
 fn over_a_stream(
     target: &Target,
     options: &CheckOptions,
     timeout: Timeout,
     check: &mut Check,
-) -> Result<Worked, Error> {
+) -> Result<f64, Error> {
     check.tries += 1;
     let mut session = StreamSession::connect(target, timeout)?;
     check.connected(&session.connection);
     check.connect_us = Some(json::micros(session.connection.connected_in));
+    check.failed_addresses = session.connection.failed_addresses;
     session.welcome(timeout.start())?;
     let deadline = timeout.start();
-    session.say(&message(0, options), deadline).map_err(|error| match error.kind {
+    session.say(&message(options), deadline).map_err(|error| match error.kind {
         ErrorKind::Timeout => not_replied(options.size, deadline),
         _ => error,
     })?;
     check.rtt_us = session.round_trip.map(json::micros);
     session.exit(timeout.start())?;
-    Ok(Worked { loss: 0.0, failed_addresses: session.connection.failed_addresses })
+    Ok(0.0)
 }
 
 /// Why a message of this `size` was not answered on a stream, as far as that can be known.
@@ -182,61 +205,70 @@ fn not_replied(size: usize, deadline: Deadline) -> Error {
     Error::unanswered(ErrorKind::Timeout, message)
 }
 
-/// One message, sent again until it is answered.
+/// One message after the other until one is answered, of which each is `waited` for. Returns the part
+/// of them that was not answered in time, in percent.
 fn over_datagrams(
     target: &Target,
     options: &CheckOptions,
     timeout: Timeout,
     check: &mut Check,
-) -> Result<Worked, Error> {
-    let sessions =
-        DatagramSession::connect_each(target, timeout).inspect_err(|_| check.tries += 1)?;
+    waited: &mut Duration,
+) -> Result<f64, Error> {
+    let candidates = Candidates::connect(target, timeout).inspect_err(|_| check.tries += 1)?;
     let rounds = (0..options.tries).map(|_| timeout.start());
+    // At the end of a --wait there may be no time left for all of them.
+    let rounds = rounds.take_while(|deadline| !deadline.wait().is_zero());
+    let rounds = rounds.inspect(|deadline| *waited += deadline.wait());
     let mut tries = 0;
-    let answered = first_answering(sessions, rounds, |session, round, deadline| {
+    let answered = candidates.first_answering(rounds, |session, round, deadline| {
         tries = round + 1;
         check.connected(&session.connection);
-        // Each try has its own message, so that a late reply is not taken for that to a later try.
-        session.say(&message(round, options), deadline)
+        session.say(&message(options), deadline)
     });
     check.tries += tries;
-    let session = answered.map_err(|error| match error.kind {
-        ErrorKind::Timeout => silence(target, options, tries),
-        _ => error,
-    })?;
+    let session = answered?;
     check.rtt_us = session.round_trip.map(json::micros);
-    let failed_addresses = session.connection.failed_addresses;
-    Ok(Worked { loss: percent(tries - 1, tries), failed_addresses })
+    check.failed_addresses = session.connection.failed_addresses;
+    Ok(percent(tries - 1, tries))
 }
 
-/// Why no datagram was answered, as far as that can be found out.
-fn silence(target: &Target, options: &CheckOptions, tries: u64) -> Error {
+/// What `error` is, after which no datagram was answered in all the time that was `waited`, as far as
+/// that can be found out.
+fn silence(
+    error: Error,
+    target: &Target,
+    options: &CheckOptions,
+    tries: u64,
+    waited: Duration,
+) -> Error {
     let size = options.size;
-    let datagrams = plural(tries, "datagram");
-    let waited = target.timeout().saturating_mul(u32::try_from(tries).unwrap_or(u32::MAX));
-    let waited = spaced(waited);
-    if is_shorter_answered(target, size) {
-        let message = format!(
+    let (datagrams, waited) = (plural(tries, "datagram"), spaced(waited));
+    match Silence::diagnose(target, &message(options)) {
+        Silence::Complete => error.replaced(format!(
+            "no reply to {datagrams} within {waited}: dropped on the way, or nothing answers there"
+        )),
+        Silence::Passing => error.of_server(true).replaced(format!(
+            "no reply to {datagrams} within {waited}, but to a later one: some are lost on the way, \
+             or replies take longer than --timeout"
+        )),
+        Silence::TooLong => error.of_server(true).replaced(format!(
             "no reply to {datagrams} of {size} bytes within {waited}, but to a shorter one: too \
              long for the server's --max-message, or for the path's MTU"
-        );
-        return Error::unanswered(ErrorKind::Timeout, message);
+        )),
     }
-    let message = format!(
-        "no reply to {datagrams} within {waited}: dropped on the way, or nothing answers there"
-    );
-    Error::unreached(ErrorKind::Timeout, message)
 }
 
-/// The message of a try, counted from 0.
-fn message(round: u64, options: &CheckOptions) -> Vec<u8> {
-    let letter = b'a' + (round % 26) as u8;
-    vec![letter; options.size]
+/// A message that nobody can guess, so that what comes is a reply to it, and to no other try.
+fn message(options: &CheckOptions) -> Vec<u8> {
+    // The keys of a hash map are random, so that nobody can guess those either.
+    let numbers = iter::repeat_with(|| RandomState::new().build_hasher().finish());
+    let digits = numbers.flat_map(|number| format!("{number:016x}").into_bytes());
+    digits.take(options.size).collect()
 }
 
-/// A time such as `3 s` or `500 ms`.
+/// A time such as `3 s` or `500 ms`, to the millisecond.
 fn spaced(time: Duration) -> String {
-    let text = format!("{time:?}");
+    let text = format!("{:?}", Duration::from_millis(time.as_millis() as u64));
     let unit = text.find(|c: char| c.is_alphabetic()).unwrap_or(text.len());
     format!("{} {}", &text[..unit], &text[unit..])
 }

@@ -70,6 +70,12 @@ pub(crate) struct Error {
 impl Error {
     /// The command line or the script asks for what cannot be done.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
+        /// In characters: what was given may be a whole file.
+        const MAX_LENGTH: usize = 1000;
+        let mut message = message.into();
+        if let Some((end, _)) = message.char_indices().nth(MAX_LENGTH) {
+            message.replace_range(end.., "...");
+        }
         Self::unreached(ErrorKind::Usage, message)
     }
 
@@ -112,6 +118,16 @@ impl Error {
     pub(crate) fn of_other_framing(self, framing: Framing) -> Self {
         let message = format!("the server speaks another framing: try --framing {framing}");
         Self { kind: ErrorKind::Mismatch, message, ..self }
+    }
+
+    /// The same error, in other words.
+    pub(crate) fn replaced(self, message: String) -> Self {
+        Self { message, ..self }
+    }
+
+    /// Whether anything ever came back.
+    pub(crate) fn is_reached(&self) -> bool {
+        self.is_reached
     }
 
     /// The same error, with what it probably means.

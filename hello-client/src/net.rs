@@ -99,6 +99,12 @@ impl Connection {
         }
     }
 
+    /// The server closed the connection instead of what was `expected`.
+    pub(crate) fn closed(&self, expected: &str) -> Error {
+        let message = format!("connection closed by {}, expected {expected}", self.peer);
+        Error::unreached(ErrorKind::Closed, message).of_server(self.is_reached)
+    }
+
     /// Forgets what the network said so far.
     pub(crate) fn discard_errors(&self) {
         icmp::discard(&self.socket);
@@ -112,7 +118,7 @@ impl Connection {
             ErrorKind::Timeout => {
                 format!("no reply from {peer} within {deadline}, expected {expected}")
             }
-            ErrorKind::Closed => format!("connection closed by {peer}, expected {expected}"),
+            ErrorKind::Closed => format!("connection reset by {peer}, expected {expected}"),
             _ => icmp::describe(error, &self.socket, peer),
         };
         Error::unreached(kind, message).of_server(self.is_reached)
@@ -165,15 +171,17 @@ pub(crate) fn retry_until<T>(
     }
     let started = Instant::now();
     let mut next_report = started;
+    let mut is_reached = false;
     loop {
         let error = match attempt(timeout.until(started + wait)) {
             Ok(done) => return Ok(done),
             Err(error) if !error.is_temporary() => return Err(error),
-            Err(error) if started.elapsed() >= wait => {
-                return Err(error.after_retries(started.elapsed()));
-            }
             Err(error) => error,
         };
+        is_reached |= error.is_reached();
+        if started.elapsed() >= wait {
+            return Err(error.of_server(is_reached).after_retries(started.elapsed()));
+        }
         debug!("{error}; trying again");
         if Instant::now() >= next_report {
             next_report = Instant::now() + REPORT_INTERVAL;
@@ -184,26 +192,15 @@ pub(crate) fn retry_until<T>(
     }
 }
 
-/// Raises the limit of open files as far as the system lets us, and checks that it allows this many
-/// `connections` on this many `threads`.
-///
-/// # Errors
-///
-/// A usage error, if it does not.
-pub(crate) fn raise_fd_limit(connections: usize, threads: usize) -> Result<(), Error> {
+/// Raises the limit of open files as far as the system lets us, and returns how many connections it
+/// allows on this many `threads`.
+pub(crate) fn max_connections(threads: usize) -> usize {
     /// For standard streams and signals; a thread has a poll and a timer besides.
     const RESERVED: usize = 64;
     let limit = rlimit::increase_nofile_limit(u64::MAX)
         .or_else(|_| rlimit::Resource::NOFILE.get_soft())
         .map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    let most = limit.saturating_sub(RESERVED).saturating_sub(threads.saturating_mul(4));
-    if connections <= most {
-        return Ok(());
-    }
-    Err(Error::usage(format!(
-        "--connections {connections} is more than the limit of open files allows: at most {most} \
-         (ulimit -n)"
-    )))
+    limit.saturating_sub(RESERVED).saturating_sub(threads.saturating_mul(4))
 }
 
 #[cfg(test)]

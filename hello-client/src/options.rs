@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{ArgAction, Args};
 use hello_proto::{EndpointSpec, MessageError};
 use humantime::DurationError;
@@ -107,7 +108,8 @@ pub(crate) struct CheckOptions {
     #[arg(value_name = "ENDPOINT", value_parser = endpoint)]
     pub(crate) endpoints: Vec<EndpointSpec>,
     /// How often a datagram is sent that is not answered within --timeout
-    #[arg(long, value_name = "N", value_parser = count::<u32>(), default_value = "3")]
+    #[arg(long, value_name = "N", default_value = "3")]
+    #[arg(value_parser = RangedU64ValueParser::<u32>::new().range(1..=1_000_000))]
     pub(crate) tries: u32,
     /// The bytes of the message
     #[arg(long, value_name = "BYTES", value_parser = size(), default_value = "16")]

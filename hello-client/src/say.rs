@@ -4,7 +4,7 @@ mod datagram;
 mod script;
 mod stream;
 
-use std::io::Write;
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -40,13 +40,16 @@ pub(crate) fn run(
 pub(crate) struct Transcript<W> {
     report: SayReport,
     json: bool,
+    /// Whether a person reads it, whose terminal a server must not control.
+    is_terminal: bool,
     out: W,
 }
 
 impl<W: Write> Transcript<W> {
     /// The transcript of a run with `endpoint`, if it is known.
     pub(crate) fn new(endpoint: Option<&Endpoint>, json: bool, out: W) -> Self {
-        Self { report: SayReport::new(endpoint), json, out }
+        let is_terminal = io::stdout().is_terminal();
+        Self { report: SayReport::new(endpoint), json, is_terminal, out }
     }
 
     /// The server is at the other end of `connection`.
@@ -105,12 +108,39 @@ impl<W: Write> Transcript<W> {
 
     fn print(&mut self, reply: Option<&[u8]>) -> Result<(), Error> {
         let Some(reply) = reply.filter(|_| !self.json) else { return Ok(()) };
+        let visible;
+        let reply = if self.is_terminal {
+            visible = without_controls(reply);
+            visible.as_bytes()
+        } else {
+            reply
+        };
         let written = self.out.write_all(reply).and_then(|()| self.out.write_all(b"\n"));
         written.and_then(|()| self.out.flush()).map_err(Error::output)
     }
 }
 
+/// Text with what would control a terminal shown as an escape.
+fn without_controls(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for c in String::from_utf8_lossy(bytes).chars() {
+        if c.is_control() && c != '\t' { text.extend(c.escape_default()) } else { text.push(c) }
+    }
+    text
+}
+
 /// What the server said: the right reply, or what came instead of it, if anything.
 fn reply<T>(outcome: &Result<T, Error>, right: impl FnOnce() -> Vec<u8>) -> Option<Vec<u8>> {
     outcome.as_ref().map_or_else(|error| error.reply.clone(), |_| Some(right()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_does_not_control_the_terminal() {
+        let shown = without_controls("Hello, \u{1b}[2JZoë\t\r\u{9b}!".as_bytes());
+        assert_eq!(shown, "Hello, \\u{1b}[2JZoë\t\\r\\u{9b}!");
+    }
 }

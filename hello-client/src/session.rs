@@ -5,6 +5,6 @@ mod datagram;
 mod locate;
 mod stream;
 
-pub(crate) use datagram::{DatagramSession, explain_silence, first_answering, is_shorter_answered};
+pub(crate) use datagram::{Candidates, Silence, explain_silence};
 pub(crate) use locate::{Route, locate};
 pub(crate) use stream::StreamSession;

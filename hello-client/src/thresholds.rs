@@ -24,8 +24,8 @@ pub(crate) struct Thresholds {
 }
 
 impl Thresholds {
-    /// Checks a loss in percent, a 99th percentile in microseconds, and a number of errors. Without
-    /// a percentile there was no reply, and the run has failed already.
+    /// Checks a loss in percent, a 99th percentile in microseconds, and a number of errors. What is
+    /// not known is over its threshold.
     ///
     /// # Errors
     ///
@@ -35,8 +35,11 @@ impl Thresholds {
             let loss = with_digits_above(loss, max);
             format!("loss {loss} % is over --max-loss {max} %")
         });
-        let p99 = self.max_p99.zip(p99).filter(|(max, p99)| *p99 > max.as_secs_f64() * 1e6);
-        let p99 = p99.map(|(max, p99)| format!("p99 {} is over --max-p99 {max:?}", time(p99)));
+        let is_over = |max: &Duration| p99.is_none_or(|p99| p99 > max.as_secs_f64() * 1e6);
+        let p99 = self.max_p99.filter(is_over).map(|max| match p99 {
+            Some(p99) => format!("p99 {} is over --max-p99 {max:?}", time(p99)),
+            None => format!("p99 is not known, for --max-p99 {max:?}"),
+        });
         let errors = self
             .max_errors
             .filter(|max| errors > *max)
@@ -89,7 +92,8 @@ mod tests {
     fn a_figure_at_its_threshold_is_not_over_it() {
         let words = "--max-loss 10 --max-p99 5ms --max-errors 3";
         assert_eq!(check(words, 10.0, Some(5000.0), 3), None);
-        assert_eq!(check(words, 10.0, None, 3), None);
+        let unknown = "p99 is not known, for --max-p99 5ms".to_owned();
+        assert_eq!(check(words, 10.0, None, 3), Some(unknown));
     }
 
     #[test]

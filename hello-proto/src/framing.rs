@@ -5,7 +5,6 @@ use std::str::FromStr;
 
 use memchr::memchr;
 
-use crate::greeting::WELCOME;
 use crate::session::is_exit;
 use crate::{DecodeError, MessageError, ParseFramingError};
 
@@ -50,17 +49,6 @@ impl Framing {
             Self::Line | Self::Length => true,
             Self::Raw => false,
         }
-    }
-
-    /// The framing in which `received`, all that a server has sent, is its welcome; `None` if it is
-    /// not, or not yet. A client that expects another framing can say so.
-    #[must_use]
-    pub fn of_welcome(received: &[u8]) -> Option<Self> {
-        Self::ALL.into_iter().find(|framing| {
-            let mut welcome = Vec::new();
-            framing.encode(WELCOME, &mut welcome);
-            received == welcome
-        })
     }
 
     /// Appends `message` to `out`, with its delimiter.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, FakeServer, FakeUdpServer, Process, Server};
+use crate::harness::{Client, FakeServer, FakeUdpServer, Process, Server, wait_until};
 
 /// The only check in the object that `check --json` with these `words` prints, and the exit code.
 #[track_caller]
@@ -127,18 +127,17 @@ fn silence_is_tried_again_over_udp_and_may_mean_two_things() {
     let words = [&silent.endpoint(), "--timeout", "200ms", "--tries", "2", "--size", "3"];
     let reason = "no reply to 2 datagrams within 400 ms: dropped on the way, or nothing answers";
     expect_failure(&words, 3, "timeout", reason);
-    for expected in [&b"aaa"[..], b"bbb"] {
-        silent.expect(expected);
-    }
+    let [first, second] = [(); 2].map(|()| silent.receive().0);
+    assert_eq!((first.len(), second.len()), (3, 3));
 }
 
 #[test]
 fn a_lost_datagram_is_not_a_lost_path_unless_that_is_asked_for() {
     let fake = FakeUdpServer::open();
     let answer_the_second = |fake: &FakeUdpServer| {
-        fake.expect(b"aaaa");
-        let client = fake.expect(b"bbbb");
-        fake.send(b"Hello, bbbb!", client);
+        fake.receive();
+        let (message, client) = fake.receive();
+        fake.send(&[b"Hello, ", &*message, b"!"].concat(), client);
     };
     let endpoint = fake.endpoint();
     let words = ["check", &endpoint, "--timeout", "500ms", "--size", "4"];
@@ -160,9 +159,9 @@ fn a_late_reply_is_timed_from_its_own_datagram() {
     let fake = FakeUdpServer::open();
     let endpoint = fake.endpoint();
     let client = Client::start(["check", &endpoint, "--timeout", "500ms", "--size", "4", "--json"]);
-    fake.expect(b"aaaa");
-    let client_address = fake.expect(b"bbbb");
-    fake.send(b"Hello, aaaa!", client_address);
+    let (first, client_address) = fake.receive();
+    assert_ne!(fake.receive().0, first, "each try has its own message");
+    fake.send(&[b"Hello, ", &*first, b"!"].concat(), client_address);
     let object: Value = serde_json::from_slice(&client.wait().stdout).expect("an object");
     let rtt = object["checks"][0]["rtt_us"].as_f64().expect("a number");
     assert!(rtt >= 500_000.0, "{object}");
@@ -235,6 +234,109 @@ fn a_server_of_another_protocol_is_quoted_up_to_200_bytes() {
         "x".repeat(200)
     );
     assert_eq!(object["checks"][0]["error"]["message"], expected);
+}
+
+#[test]
+fn a_server_that_answers_before_it_is_asked_cannot_know_the_message() {
+    let fake = FakeServer::open();
+    let endpoint = fake.endpoint();
+    let client = Client::start(["check", &endpoint, "--size", "4"]);
+    let mut connection = fake.accept();
+    connection.send(b"Welcome!\nHello, aaaa!\n");
+    connection.half_close();
+    assert_eq!(client.wait().code, Some(1));
+}
+
+#[test]
+fn what_came_instead_of_a_welcome_is_shown() {
+    let fake = FakeServer::open();
+    for (said, expected) in [
+        (&b"login: "[..], "it said \"login: \" and no more within 300ms"),
+        (b"Welcome!", "another framing: try --framing raw"),
+        (&[b'x'; 1100], "not a hello server: it said \"xxx"),
+    ] {
+        let endpoint = fake.endpoint();
+        let client = Client::start(["check", &endpoint, "--timeout", "300ms"]);
+        let mut connection = fake.accept();
+        connection.send(said);
+        let finished = client.wait();
+        assert_eq!(finished.code, Some(1), "{finished:?}");
+        assert!(finished.stdout_text().contains(expected), "{finished:?}");
+    }
+}
+
+#[test]
+fn a_welcome_that_is_cut_off_is_not_one_of_another_framing() {
+    let fake = FakeServer::open();
+    let endpoint = fake.endpoint();
+    let client = Client::start(["check", &endpoint]);
+    let mut connection = fake.accept();
+    connection.send(b"Welcome!");
+    connection.half_close();
+    let finished = client.wait();
+    assert!(finished.stdout_text().contains("it said \"Welcome!\" and closed"), "{finished:?}");
+}
+
+#[test]
+fn another_framing_is_recognized_in_any_two_parts_of_its_welcome() {
+    let fake = FakeServer::open();
+    for (framing, welcome, ours) in [
+        ("line", &b"Welcome!\n"[..], "length"),
+        ("length", b"\0\0\0\x08Welcome!", "line"),
+        ("length", b"\0\0\0\x08Welcome!", "raw"),
+    ] {
+        for cut in 1..welcome.len() {
+            let endpoint = fake.endpoint();
+            let client = Client::start(["check", &endpoint, "--framing", ours]);
+            let mut connection = fake.accept();
+            connection.send(&welcome[..cut]);
+            wait_until("the first part is read", || connection.is_read_by_peer());
+            connection.send(&welcome[cut..]);
+            let finished = client.wait();
+            let expected = format!("another framing: try --framing {framing}");
+            assert!(finished.stdout_text().contains(&expected), "{ours}, {cut}: {finished:?}");
+        }
+    }
+}
+
+#[test]
+fn replies_that_come_late_are_not_taken_for_a_small_mtu() {
+    let fake = FakeUdpServer::open();
+    let endpoint = fake.endpoint();
+    let client = Client::start(["check", &endpoint, "--timeout", "50ms", "--tries", "1"]);
+    // Silence for the first, answers for all that come after it.
+    fake.receive();
+    let (probe, client_address) = fake.receive();
+    fake.send(&[b"Hello, ", &*probe, b"!"].concat(), client_address);
+    for _ in 0..2 {
+        let (message, client_address) = fake.receive();
+        fake.send(&[b"Hello, ", &*message, b"!"].concat(), client_address);
+    }
+    let finished = client.wait();
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    assert!(finished.stdout_text().contains("but to a later one: some are lost"), "{finished:?}");
+}
+
+#[test]
+fn two_sockets_with_one_port_of_ours_are_no_trouble() {
+    let (one, two) = (Server::start("udp://127.0.0.1:0"), Server::start("udp://127.0.0.1:0"));
+    let port = FakeUdpServer::open().endpoint().rsplit_once(':').expect("a port").1.to_owned();
+    let bind = format!("127.0.0.1:{port}");
+    let words = ["check", one.endpoint("udp"), two.endpoint("udp"), "--bind", &bind];
+    let finished = Client::run(words);
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+}
+
+#[test]
+fn what_came_in_an_earlier_attempt_was_something() {
+    let fake = FakeServer::open();
+    let endpoint = fake.endpoint();
+    let words = ["check", &endpoint, "--wait", "500ms", "--timeout", "200ms", "--json"];
+    let client = Client::start(words);
+    let mut connection = fake.accept();
+    connection.send(b"Error: server is full\n");
+    let finished = client.wait();
+    assert_eq!(finished.code, Some(1), "{finished:?}");
 }
 
 #[test]

@@ -108,6 +108,20 @@ impl RawClient {
         ioctl_fionread(&self.socket).expect("it is open")
     }
 
+    /// Whether the other end, which is on this machine, has read all that was sent: the receive queue
+    /// of its socket in proc(5).
+    #[track_caller]
+    pub(crate) fn is_read_by_peer(&self) -> bool {
+        let hex = |address: io::Result<SockAddr>| {
+            let address = address.expect("it is open").as_socket_ipv4().expect("IPv4");
+            format!("{:08X}:{:04X}", u32::from(*address.ip()).swap_bytes(), address.port())
+        };
+        let ends = format!("{} {}", hex(self.socket.peer_addr()), hex(self.socket.local_addr()));
+        let table = std::fs::read_to_string("/proc/self/net/tcp").expect("Linux has it");
+        let line = table.lines().find(|line| line.contains(&ends)).expect("the other end");
+        line.split_ascii_whitespace().nth(4).expect("queues").ends_with(":00000000")
+    }
+
     /// Reads exactly `expected`.
     #[track_caller]
     pub(crate) fn expect(&mut self, expected: &[u8]) {

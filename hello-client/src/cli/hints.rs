@@ -61,7 +61,20 @@ fn is_address(word: &str) -> bool {
     });
     let is_endpoint =
         matches!(word.parse::<EndpointSpec>(), Ok(_) | Err(EndpointError::MissingSlashes(_)));
-    has_scheme || is_endpoint || word == "localhost" || word.parse::<IpAddr>().is_ok()
+    let host = word.strip_suffix(':').unwrap_or(word);
+    let ip = host.trim_start_matches('[').trim_end_matches(']').split('%').next();
+    let is_host =
+        host.eq_ignore_ascii_case("localhost") || ip.is_some_and(|ip| ip.parse::<IpAddr>().is_ok());
+    has_scheme || is_endpoint || is_host || has_port(word)
+}
+
+/// Whether `word` ends in what may have been meant as a port, as `*:9999`, `:9999` and
+/// `db1:99999/` do.
+fn has_port(word: &str) -> bool {
+    let Some((host, port)) = word.rsplit_once(':') else { return false };
+    let port = port.trim_end_matches('/');
+    let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    is_port && !host.contains(char::is_whitespace)
 }
 
 /// What to write rather than `flag`, which is unexpected where it stands.

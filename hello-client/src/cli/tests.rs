@@ -173,6 +173,14 @@ fn an_address_is_said_only_behind_two_dashes() {
         ("127.0.0.1", "HOST:PORT"),
         ("::1", "HOST:PORT"),
         ("localhost", "HOST:PORT"),
+        ("LOCALHOST:", "HOST:PORT"),
+        ("127.0.0.1:99999", "HOST:PORT"),
+        ("127.0.0.1:9999/", "HOST:PORT"),
+        (":9999", "HOST:PORT"),
+        ("*:9999", "HOST:PORT"),
+        ("tcp//db1:9999", "HOST:PORT"),
+        ("[::1]", "HOST:PORT"),
+        ("fe80::1%eth0", "HOST:PORT"),
     ] {
         let expected = format!(
             "'{word}' is an address, not a message: use 'check {meant}' or '-s {meant}' to go there"

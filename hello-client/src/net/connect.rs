@@ -23,13 +23,16 @@ pub(crate) fn connect(target: &Target, timeout: Timeout) -> Result<Connection, E
     connect_first(target, &addresses(target, deadline)?, deadline)
 }
 
-/// Makes a datagram socket for each address of `target`, at least one. That a server is there is
-/// not known before its first reply.
+/// Makes a datagram socket for each address of `target`, at least one, and says why there is none for
+/// the others. That a server is there is not known before its first reply.
 ///
 /// # Errors
 ///
 /// Why not even one could be made.
-pub(crate) fn connect_each(target: &Target, timeout: Timeout) -> Result<Vec<Connection>, Error> {
+pub(crate) fn connect_each(
+    target: &Target,
+    timeout: Timeout,
+) -> Result<(Vec<Connection>, Vec<Error>), Error> {
     let deadline = timeout.start();
     let (mut connections, mut errors) = (Vec::new(), Vec::new());
     for address in addresses(target, deadline)? {
@@ -38,13 +41,7 @@ pub(crate) fn connect_each(target: &Target, timeout: Timeout) -> Result<Vec<Conn
             Err(error) => errors.push(error),
         }
     }
-    if connections.is_empty() {
-        return Err(Error::join(errors));
-    }
-    for connection in &mut connections {
-        connection.failed_addresses = errors.len() as u64;
-    }
-    Ok(connections)
+    if connections.is_empty() { Err(Error::join(errors)) } else { Ok((connections, errors)) }
 }
 
 /// Begins to connect a non-blocking socket, which is writable once that is done.
@@ -143,9 +140,9 @@ fn bound_socket(target: &Target, address: &SockAddr) -> Result<Socket, Error> {
         socket.bind(&unnamed).map_err(failed)?;
     }
     if let Some(bind) = target.bind {
-        // A port of ours may still be in TIME_WAIT. Datagrams have no such state, and there the
-        // option would let another process share the port.
-        let bound = if target.is_datagram() { Ok(()) } else { socket.set_reuse_address(true) };
+        // A port of ours may still be in TIME_WAIT, or be that of another socket of ours that is
+        // connected to another server.
+        let bound = socket.set_reuse_address(true);
         bound.and_then(|()| socket.bind(&bind.into())).map_err(|error| {
             Error::unreached(ErrorKind::Unreachable, format!("--bind {bind}: {error}"))
         })?;
@@ -189,6 +186,9 @@ fn unreached(socket: &Socket, address: &SockAddr, error: &io::Error, deadline: D
     let place = address_text(address).unwrap_or_default();
     let kind = ErrorKind::from(error);
     let message = match kind {
+        ErrorKind::Timeout if address.is_unix() => {
+            format!("connection to {place} timed out after {deadline} (its backlog is full)")
+        }
         ErrorKind::Timeout => format!(
             "connection to {place} timed out after {deadline} (dropped on the way, or nothing \
              answers there)"

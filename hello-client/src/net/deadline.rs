@@ -19,6 +19,11 @@ impl Deadline {
         Self { at: Instant::now() + wait, wait }
     }
 
+    /// How long the whole wait is.
+    pub(crate) fn wait(self) -> Duration {
+        self.wait
+    }
+
     /// When the first of `parts` equal parts of the time that remains is over.
     pub(crate) fn split(self, parts: usize) -> Self {
         match parts {
@@ -28,7 +33,7 @@ impl Deadline {
     }
 
     /// The earlier one of this and `wait` from now.
-    fn at_most(self, wait: Duration) -> Self {
+    pub(crate) fn at_most(self, wait: Duration) -> Self {
         if self.left() <= wait { self } else { Self::after(wait) }
     }
 
@@ -75,6 +80,11 @@ impl Timeout {
     /// Any number of waits of this length.
     pub(crate) fn new(each: Duration) -> Self {
         Self { each, end: None }
+    }
+
+    /// Waits that are all over after this time.
+    pub(crate) fn within(all: Duration) -> Self {
+        Self { each: all, end: Some(Instant::now() + all) }
     }
 
     /// The same, in an attempt that should begin before `end`.

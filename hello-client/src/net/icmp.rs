@@ -51,6 +51,7 @@ pub(super) fn describe(error: &io::Error, socket: &Socket, place: &str) -> Strin
         |network: &NetworkError| error.raw_os_error() == i32::try_from(network.errno).ok();
     let network = last_error(socket).filter(is_same);
     let source = network.and_then(|network| network.source);
+    let is_path = place.starts_with(['/', '@']);
     let by = |what: &str| match source {
         Some(source) => format!("{place}: {what}, says {source}"),
         None => format!("{place}: {what}"),
@@ -61,7 +62,7 @@ pub(super) fn describe(error: &io::Error, socket: &Socket, place: &str) -> Strin
             by(&format!("message too long for the path, whose MTU is {mtu} bytes"))
         }
         _ if error.kind() == io::ErrorKind::NotFound => format!("no such socket: {place}"),
-        (ErrorKind::Refused, _) if place.starts_with(['/', '@']) => {
+        (ErrorKind::Refused, _) if is_path => {
             format!("connection refused by {place} (nothing listens there)")
         }
         (ErrorKind::Refused, _) => match source.filter(|ip| !place.contains(&ip.to_string())) {
@@ -70,9 +71,13 @@ pub(super) fn describe(error: &io::Error, socket: &Socket, place: &str) -> Strin
                 "connection refused by {place} (nothing listens there, or a firewall rejects it)"
             ),
         },
-        _ if error.kind() == io::ErrorKind::PermissionDenied => {
-            format!("{place}: prohibited by this machine's own firewall or routes ({error})")
+        _ if error.kind() == io::ErrorKind::PermissionDenied && is_path => {
+            format!("{place}: no permission to use the socket ({error})")
         }
+        _ if error.kind() == io::ErrorKind::PermissionDenied => format!(
+            "{place}: prohibited by this machine's own firewall or routes, or a broadcast address \
+             ({error})"
+        ),
         _ if error.kind() == io::ErrorKind::InvalidInput => format!(
             "{place}: this machine has no use for the address: a blackhole route, or a link-local \
              address without its zone ({error})"

@@ -41,8 +41,14 @@ pub(super) fn resolve(
 fn look_up(server: &HostPort, deadline: Deadline) -> io::Result<Vec<SocketAddr>> {
     let (sender, receiver) = mpsc::channel();
     let query = (server.host.clone(), server.port);
+    let look_up = |query: &(String, u16)| query.to_socket_addrs().map(Vec::from_iter);
+    let own_query = query.clone();
     // getaddrinfo(3) has no timeout; past the deadline its thread is abandoned.
-    thread::Builder::new()
-        .spawn(move || sender.send(query.to_socket_addrs().map(Vec::from_iter)))?;
-    receiver.recv_timeout(deadline.left()).map_err(|_| io::Error::other("timed out"))?
+    match thread::Builder::new().spawn(move || sender.send(look_up(&own_query))) {
+        Ok(_) => {
+            receiver.recv_timeout(deadline.left()).map_err(|_| io::Error::other("timed out"))?
+        }
+        // With too many threads for the system, late is better than never.
+        Err(_) => look_up(&query),
+    }
 }

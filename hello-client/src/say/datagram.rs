@@ -7,7 +7,7 @@ use super::script::Script;
 use crate::error::Error;
 use crate::net::{Timeout, retry_until};
 use crate::options::Target;
-use crate::session::{DatagramSession, explain_silence, first_answering};
+use crate::session::{Candidates, explain_silence};
 
 /// Says all of `script`.
 ///
@@ -24,8 +24,8 @@ pub(super) fn run(
     };
     let mut round_trip = None;
     let answered = retry_until(target, |timeout| {
-        let sessions = DatagramSession::connect_each(target, timeout)?;
-        first_answering(sessions, timeout.resends(), |session, _, deadline| {
+        let candidates = Candidates::connect(target, timeout)?;
+        candidates.first_answering(timeout.resends(), |session, _, deadline| {
             transcript.connected(&session.connection);
             let outcome = session.say(&first, deadline);
             round_trip = session.round_trip;
@@ -37,7 +37,7 @@ pub(super) fn run(
         Err(error) => {
             return transcript.replied(
                 &first,
-                Err(explain_silence(error, target, first.len())),
+                Err(explain_silence(error, target, &first)),
                 round_trip,
             );
         }
@@ -47,7 +47,7 @@ pub(super) fn run(
     let timeout = Timeout::new(target.timeout());
     while let Some(message) = script.next()? {
         let outcome = session.say(&message, timeout.start());
-        let outcome = outcome.map_err(|error| explain_silence(error, target, message.len()));
+        let outcome = outcome.map_err(|error| explain_silence(error, target, &message));
         transcript.replied(&message, outcome, session.round_trip)?;
     }
     Ok(())

@@ -25,9 +25,6 @@ pub(super) const PROBE: &[u8] = b"?";
 /// What an empty datagram means that comes first: nginx sends one in that case.
 const NO_BACKEND: &str = "not a hello server, or a balancer without a backend";
 
-/// How long the answer to that may take when a longer message was not answered.
-const PROBE_TIMEOUT: Duration = Duration::from_millis(400);
-
 /// Messages and replies on one socket.
 #[derive(Debug)]
 pub(crate) struct DatagramSession {
@@ -51,17 +48,7 @@ struct Sent {
 }
 
 impl DatagramSession {
-    /// A session with each address of a server. That it is there is not known before its first
-    /// reply.
-    ///
-    /// # Errors
-    ///
-    /// Why there is no address to send to.
-    pub(crate) fn connect_each(target: &Target, timeout: Timeout) -> Result<Vec<Self>, Error> {
-        Ok(connect_each(target, timeout)?.into_iter().map(Self::new).collect())
-    }
-
-    fn new(connection: Connection) -> Self {
+    pub(super) fn new(connection: Connection) -> Self {
         Self {
             connection,
             round_trip: None,
@@ -96,6 +83,11 @@ impl DatagramSession {
                 }
             };
         }
+    }
+
+    /// Whether `message` was answered.
+    fn has_greeted(&self, message: &[u8]) -> bool {
+        self.greeted.iter().any(|greeted| greeted == message)
     }
 
     fn send(&mut self, message: &[u8], deadline: Deadline) -> io::Result<()> {
@@ -140,74 +132,133 @@ impl DatagramSession {
     }
 }
 
-/// Asks one session after the other in each of `rounds`, which end at these times and are numbered
-/// from 0, and returns the first one that is answered.
-///
-/// # Errors
-///
-/// A wrong answer, or if there was none, why.
-pub(crate) fn first_answering(
-    mut sessions: Vec<DatagramSession>,
-    rounds: impl Iterator<Item = Deadline>,
-    mut ask: impl FnMut(&mut DatagramSession, u64, Deadline) -> Result<(), Error>,
-) -> Result<DatagramSession, Error> {
-    let mut errors = Vec::new();
-    let mut silences = Vec::new();
-    for (round, deadline) in (0..).zip(rounds) {
-        silences.clear();
-        let mut index = 0;
-        while index < sessions.len() {
-            let deadline = deadline.split(sessions.len() - index);
-            match ask(&mut sessions[index], round, deadline) {
-                Ok(()) => {
-                    let mut session = sessions.swap_remove(index);
-                    session.connection.failed_addresses += errors.len() as u64;
-                    return Ok(session);
-                }
-                Err(error) if error.reply.is_some() => return Err(error),
-                Err(error) if error.kind == ErrorKind::Timeout => {
-                    silences.push(error);
-                    index += 1;
-                }
-                // There is no point in asking it again.
-                Err(error) => {
-                    errors.push(error);
-                    sessions.remove(index);
+/// A session with each address that a server may be at.
+#[derive(Debug)]
+pub(crate) struct Candidates {
+    pub(super) sessions: Vec<DatagramSession>,
+    /// Why there is none with the other addresses.
+    pub(super) errors: Vec<Error>,
+}
+
+impl Candidates {
+    /// All addresses of `target`. That a server is there is not known before its first reply.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no address to send to.
+    pub(crate) fn connect(target: &Target, timeout: Timeout) -> Result<Self, Error> {
+        let (connections, errors) = connect_each(target, timeout)?;
+        let sessions = connections.into_iter().map(DatagramSession::new).collect();
+        Ok(Self { sessions, errors })
+    }
+
+    /// Asks one after the other in each of `rounds`, which end at these times and are numbered from
+    /// 0, and returns the first one that is answered.
+    ///
+    /// # Errors
+    ///
+    /// A wrong answer, or if there was none, why.
+    pub(crate) fn first_answering(
+        self,
+        rounds: impl Iterator<Item = Deadline>,
+        mut ask: impl FnMut(&mut DatagramSession, u64, Deadline) -> Result<(), Error>,
+    ) -> Result<DatagramSession, Error> {
+        let Self { mut sessions, mut errors } = self;
+        let mut silences = Vec::new();
+        for (round, deadline) in (0..).zip(rounds) {
+            silences.clear();
+            let mut index = 0;
+            while index < sessions.len() {
+                let deadline = deadline.split(sessions.len() - index);
+                match ask(&mut sessions[index], round, deadline) {
+                    Ok(()) => {
+                        let mut session = sessions.swap_remove(index);
+                        session.connection.failed_addresses = (errors.len() + index) as u64;
+                        return Ok(session);
+                    }
+                    Err(error) if error.reply.is_some() => return Err(error),
+                    Err(error) if error.kind == ErrorKind::Timeout => {
+                        silences.push(error);
+                        index += 1;
+                    }
+                    // There is no point in asking it again.
+                    Err(error) => {
+                        errors.push(error);
+                        sessions.remove(index);
+                    }
                 }
             }
+            if sessions.is_empty() {
+                break;
+            }
         }
-        if sessions.is_empty() {
-            break;
-        }
+        errors.append(&mut silences);
+        Err(Error::join(errors))
     }
-    errors.append(&mut silences);
-    Err(Error::join(errors))
 }
 
-/// Says of `error` what it means that a message of this `length` was not answered, if that can be found
-/// out.
-pub(crate) fn explain_silence(error: Error, target: &Target, length: usize) -> Error {
-    if error.kind != ErrorKind::Timeout || !is_shorter_answered(target, length) {
+/// What it means that a message was not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Silence {
+    /// Nothing else is answered either.
+    Complete,
+    /// Later ones were answered, so that some are lost, or the reply was late.
+    Passing,
+    /// Shorter ones are answered, all of them, and of this length none.
+    TooLong,
+}
+
+impl Silence {
+    /// How long finding it out may take.
+    const DIAGNOSIS: Duration = Duration::from_millis(450);
+
+    /// How often a shorter message has to be answered, and a longer one not: a path that loses every
+    /// second datagram looks like that once in a hundred times.
+    const ROUNDS: u32 = 3;
+
+    /// Finds out what it means that `message` was not answered.
+    pub(crate) fn diagnose(target: &Target, message: &[u8]) -> Self {
+        let timeout = Timeout::within(Self::DIAGNOSIS);
+        let candidates = Candidates::connect(target, timeout);
+        let answered = candidates.and_then(|candidates| {
+            let once = iter::once_with(|| timeout.start());
+            candidates.first_answering(once, |session, _, deadline| session.say(PROBE, deadline))
+        });
+        let Ok(mut session) = answered else { return Self::Complete };
+        if message.len() <= PROBE.len() {
+            return Self::Passing;
+        }
+        for _ in 0..Self::ROUNDS {
+            // What prevents it from leaving is a reason not to be answered, too.
+            let _ = session.send(message, timeout.start());
+            let outcome = session.say(PROBE, timeout.start());
+            if outcome.is_err() || session.has_greeted(message) {
+                return Self::Passing;
+            }
+        }
+        // The replies to the last ones are as far from each other as the messages were.
+        let rest = Deadline::after(session.round_trip.unwrap_or_default() * 2);
+        let _ = session.receive(message, rest.at_most(timeout.start().wait()));
+        if session.has_greeted(message) { Self::Passing } else { Self::TooLong }
+    }
+}
+
+/// Says of `error` what it means that `message` was not answered, if that can be found out.
+pub(crate) fn explain_silence(error: Error, target: &Target, message: &[u8]) -> Error {
+    if error.kind != ErrorKind::Timeout {
         return error;
     }
-    error.of_server(true).with_hint(
-        "a shorter message is answered: this one is too long for the server's --max-message, or \
-         for the path's MTU",
-    )
-}
-
-/// Whether a shorter message is answered than one of this `length`, which was not: then the path, or
-/// the server, drops only what is long.
-pub(crate) fn is_shorter_answered(target: &Target, length: usize) -> bool {
-    if length <= PROBE.len() {
-        return false;
-    }
-    let probed = DatagramSession::connect_each(target, Timeout::new(PROBE_TIMEOUT));
-    let answered = probed.and_then(|sessions| {
-        let once = iter::once(Deadline::after(PROBE_TIMEOUT));
-        first_answering(sessions, once, |session, _, deadline| session.say(PROBE, deadline))
-    });
-    answered.is_ok()
+    let hint = match Silence::diagnose(target, message) {
+        Silence::Complete => return error,
+        Silence::Passing => {
+            "a later message was answered: some are lost on the way, or replies take longer"
+        }
+        Silence::TooLong => {
+            "a shorter message is answered: this one is too long for the server's --max-message, \
+             or for the path's MTU"
+        }
+    };
+    error.of_server(true).with_hint(hint)
 }
 
 #[cfg(test)]
@@ -222,9 +273,8 @@ mod tests {
         let server = UdpSocket::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("udp://{}", server.local_addr().unwrap());
         let timeout = Timeout::new(Duration::from_secs(60));
-        let mut sessions =
-            DatagramSession::connect_each(&target(&["-s", &endpoint]), timeout).unwrap();
-        (server, sessions.remove(0))
+        let mut candidates = Candidates::connect(&target(&["-s", &endpoint]), timeout).unwrap();
+        (server, candidates.sessions.remove(0))
     }
 
     #[test]
@@ -237,10 +287,10 @@ mod tests {
             server.send_to(b"Hello, Bob!", client).unwrap();
         });
         let once = iter::once(Deadline::after(Duration::from_secs(3)));
+        let sessions = vec![silent, answering, last];
+        let candidates = Candidates { sessions, errors: vec![] };
         let reached =
-            first_answering(vec![silent, answering, last], once, |session, _, deadline| {
-                session.say(b"Bob", deadline)
-            });
+            candidates.first_answering(once, |session, _, deadline| session.say(b"Bob", deadline));
         assert_eq!(reached.unwrap().connection.local, expected);
     }
 

@@ -5,7 +5,7 @@ use std::io;
 use socket2::{SockAddr, Socket};
 
 use super::datagram::PROBE;
-use super::{DatagramSession, StreamSession, first_answering};
+use super::{Candidates, StreamSession};
 use crate::error::{Error, ErrorKind};
 use crate::net::{Deadline, Timeout, addresses, retry_until};
 use crate::options::Target;
@@ -65,11 +65,11 @@ pub(crate) fn locate(target: &Target) -> Result<Route, Error> {
 
 /// The address of a server of datagrams that answers, or the only one.
 fn find_answering(target: &Target, timeout: Timeout) -> Result<SockAddr, Error> {
-    let mut sessions = DatagramSession::connect_each(target, timeout)?;
-    let session = if sessions.len() == 1 && target.wait.is_zero() {
-        sessions.remove(0)
+    let mut candidates = Candidates::connect(target, timeout)?;
+    let session = if candidates.sessions.len() == 1 && target.wait.is_zero() {
+        candidates.sessions.remove(0)
     } else {
-        first_answering(sessions, timeout.resends(), |session, _, deadline| {
+        candidates.first_answering(timeout.resends(), |session, _, deadline| {
             match session.say(PROBE, deadline) {
                 // Whatever it says, it is there; what is wrong with it will be counted.
                 Err(error) if error.reply.as_ref().is_some_and(|reply| !reply.is_empty()) => Ok(()),

@@ -11,6 +11,9 @@ use crate::error::{Error, ErrorKind, advise};
 use crate::net::{Connection, Deadline, Timeout, connect};
 use crate::options::Target;
 
+/// How long the rest of a welcome may take that has begun in another framing.
+const REST_OF_WELCOME: Duration = Duration::from_millis(200);
+
 /// Both directions of a session.
 #[derive(Debug)]
 pub(crate) struct StreamSession {
@@ -47,30 +50,48 @@ impl StreamSession {
     /// What came instead.
     pub(crate) fn welcome(&mut self, deadline: Deadline) -> Result<(), Error> {
         let mut received = Vec::new();
-        let outcome = loop {
+        // What is wrong, while more bytes may make it the welcome of another framing.
+        let mut wrong = None;
+        let error = loop {
+            let deadline =
+                if wrong.is_some() { deadline.at_most(REST_OF_WELCOME) } else { deadline };
             let length = match self.connection.receive(&mut self.buffer, deadline) {
-                Ok(0) => break self.session.receive_end().map_err(Error::from),
+                Ok(0) => {
+                    let closed = self.session.receive_end().map_err(Error::from);
+                    break wrong.or_else(|| closed.err()).expect("a welcome is pending");
+                }
                 Ok(length) => length,
                 Err(error) => {
-                    break Err(self.connection.error(&error, &quoted(WELCOME), deadline));
+                    let failed = || self.connection.error(&error, &quoted(WELCOME), deadline);
+                    break wrong.unwrap_or_else(failed);
                 }
             };
             let mut input = &self.buffer[..length];
             received.extend(input);
-            match self.session.receive(&mut input) {
-                // The server has no more to say, and we might wait for bytes that will not come.
-                Ok(_) if self.is_other_framing(&received) => {
-                    break Err(Error::unanswered(ErrorKind::Mismatch, "another framing"));
+            if wrong.is_none() {
+                let outcome = self.session.receive(&mut input);
+                let is_ours = self.other_framing(&received).is_none();
+                match outcome {
+                    Ok(0) => {}
+                    Ok(_) if is_ours => {
+                        self.unread = length - input.len()..length;
+                        return Ok(());
+                    }
+                    Ok(_) => wrong = Some(Error::unanswered(ErrorKind::Mismatch, "")),
+                    Err(error) => wrong = Some(error.into()),
                 }
-                Ok(0) => {}
-                Ok(_) => {
-                    self.unread = length - input.len()..length;
-                    return Ok(());
-                }
-                Err(error) => break Err(error.into()),
+            }
+            let is_known = self.other_framing(&received).is_some_and(Framing::is_delimited);
+            let is_over = is_known || !is_part_of_a_welcome(&received);
+            if let Some(error) = wrong.take_if(|_| is_over) {
+                break error;
+            }
+            if is_known {
+                // The server has no more to say, and we would wait for the end of the reply.
+                break Error::unanswered(ErrorKind::Mismatch, "");
             }
         };
-        outcome.map_err(|error| self.not_welcome(error, &received))
+        Err(self.not_welcome(error, &received, deadline))
     }
 
     /// The socket of a session that was welcomed, and has not said anything yet.
@@ -109,9 +130,7 @@ impl StreamSession {
     pub(crate) fn interruption(&mut self, deadline: Deadline) -> Error {
         let expected = "it to wait for the next message";
         let outcome = self.receive(expected, deadline);
-        let closed =
-            || self.connection.error(&io::ErrorKind::ConnectionReset.into(), expected, deadline);
-        outcome.err().unwrap_or_else(closed)
+        outcome.err().unwrap_or_else(|| self.connection.closed(expected))
     }
 
     fn exchange(&mut self, out: &[u8], expected: &str, deadline: Deadline) -> Result<(), Error> {
@@ -149,26 +168,48 @@ impl StreamSession {
         }
     }
 
-    /// Whether all that was `received` is a welcome in another framing, of which the end can be seen.
-    fn is_other_framing(&self, received: &[u8]) -> bool {
-        let framing = Framing::of_welcome(received);
-        framing.is_some_and(|framing| framing != self.framing && framing.is_delimited())
+    /// The framing other than ours in which all that was `received` is a welcome.
+    fn other_framing(&self, received: &[u8]) -> Option<Framing> {
+        let mut others = Framing::ALL.into_iter().filter(|framing| *framing != self.framing);
+        others.find(|framing| received == welcome_in(*framing))
     }
 
-    /// Why there was no welcome: `error`, after all that was `received`.
-    fn not_welcome(&self, error: Error, received: &[u8]) -> Error {
+    /// Why there was no welcome until `deadline`: `error`, after all that was `received`.
+    fn not_welcome(&self, error: Error, received: &[u8], deadline: Deadline) -> Error {
         let error = error.of_server(self.connection.is_reached);
-        let other = Framing::of_welcome(received).filter(|framing| *framing != self.framing);
-        match (error.kind, other) {
-            (_, Some(framing)) => error.of_other_framing(framing),
-            (ErrorKind::Mismatch, None) => error.in_context("not a hello server"),
-            (ErrorKind::Timeout, None) => {
-                error.with_hint("not a hello server, or one that is stuck")
+        // What was cut off may be the welcome of any framing.
+        let is_whole =
+            |framing: &Framing| framing.is_delimited() || error.kind != ErrorKind::Closed;
+        let what = match (error.kind, self.other_framing(received).filter(is_whole)) {
+            (_, Some(framing)) => return error.of_other_framing(framing),
+            (ErrorKind::Timeout, None) if received.is_empty() => {
+                return error.with_hint("not a hello server, or one that is stuck");
             }
-            (ErrorKind::Closed, None) => {
-                error.with_hint("not a hello server, or a balancer without a backend")
+            (ErrorKind::Closed, None) if received.is_empty() => {
+                return error.with_hint("not a hello server, or a balancer without a backend");
             }
-            _ => error,
-        }
+            (ErrorKind::Timeout, None) => format!(" and no more within {deadline}"),
+            (ErrorKind::Closed, None) => " and closed".to_owned(),
+            (ErrorKind::Mismatch, None) if error.reply.is_none() => String::new(),
+            (ErrorKind::Mismatch, None) => return error.in_context("not a hello server"),
+            _ => return error,
+        };
+        let said = quoted(received);
+        let expected = quoted(WELCOME);
+        error.replaced(format!("not a hello server: it said {said}{what}, expected {expected}"))
     }
+}
+
+fn welcome_in(framing: Framing) -> Vec<u8> {
+    let mut welcome = Vec::new();
+    framing.encode(WELCOME, &mut welcome);
+    welcome
+}
+
+/// Whether more bytes can make `received` a welcome in any framing.
+fn is_part_of_a_welcome(received: &[u8]) -> bool {
+    Framing::ALL.into_iter().any(|framing| {
+        let welcome = welcome_in(framing);
+        received.len() < welcome.len() && welcome.starts_with(received)
+    })
 }

@@ -40,21 +40,6 @@ fn split<'a>(bytes: &'a [u8], cuts: &[usize]) -> Vec<&'a [u8]> {
 }
 
 #[test]
-fn a_welcome_tells_the_framing_of_its_server() {
-    for (received, expected) in [
-        (&b"Welcome!\n"[..], Some(Framing::Line)),
-        (b"\0\0\0\x08Welcome!", Some(Framing::Length)),
-        (b"Welcome!", Some(Framing::Raw)),
-        (b"Welcome", None),
-        (b"", None),
-        (b"Welcome!\nHello, Bob!\n", None),
-        (b"220 smtp.example.com\n", None),
-    ] {
-        assert_eq!(Framing::of_welcome(received), expected, "{}", received.escape_ascii());
-    }
-}
-
-#[test]
 fn a_line_ends_in_lf_and_one_cr_before_it_is_dropped() {
     assert_eq!(
         messages(Framing::Line, &[b"a\nb\r\n\n\r\n\r\r\nc\rd\n"]),
