@@ -23,6 +23,7 @@ mod failpoint;
 mod fd_limit;
 mod listen;
 mod log_limit;
+mod monitor;
 mod net;
 mod server;
 mod shared;
@@ -32,5 +33,6 @@ mod worker;
 
 pub use config::Config;
 pub use error::{BindError, Error};
-pub use server::{Running, Server};
+pub use log_limit::{LogLimiter, Repeats};
+pub use server::{Request, Running, Server};
 pub use stats::{Counter, Stats};

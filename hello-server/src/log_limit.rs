@@ -8,14 +8,14 @@ const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Decides when something that happened again is worth a line.
 #[derive(Debug, Default)]
-pub(crate) struct LogLimiter {
+pub struct LogLimiter {
     reported: Option<Instant>,
     unreported: u64,
 }
 
 impl LogLimiter {
     /// It happened at `now`: how often since the last report, if it may be reported.
-    pub(crate) fn record(&mut self, now: Instant) -> Option<Repeats> {
+    pub fn record(&mut self, now: Instant) -> Option<Repeats> {
         self.unreported += 1;
         if self.reported.is_some_and(|reported| now.duration_since(reported) < INTERVAL) {
             return None;
@@ -28,7 +28,7 @@ impl LogLimiter {
 /// How often something happened since the last report, to stand at the end of a line; nothing for
 /// once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Repeats(u64);
+pub struct Repeats(u64);
 
 impl fmt::Display for Repeats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

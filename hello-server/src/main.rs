@@ -45,12 +45,12 @@ fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     let grace = config.grace;
     // Until everything is bound, which may mean a slow look-up, a signal ends the process.
     let server = Server::bind(config)?;
-    let stop = signals::stop(grace)?;
+    let requests = signals::requests(grace)?;
     let server = server.start()?;
     if let Err(error) = announce(&server) {
         warn!("cannot say on stdout where it listens: {error}");
     }
-    server.wait(&stop)?;
+    server.wait(&requests)?;
     Ok(())
 }
 

@@ -1,7 +1,6 @@
 //! The server as a whole: binds, starts its threads, supervises them, and stops.
 
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,9 +16,9 @@ use crate::datagram::{self, DatagramLoop};
 use crate::error::Error;
 use crate::fd_limit::Capacity;
 use crate::listen::bind::{BoundSocket, bind, socket_count};
-use crate::net::udp_drops::udp_drops;
+use crate::monitor::Monitor;
 use crate::shared::Shared;
-use crate::stats::{Counter, Stats};
+use crate::stats::Stats;
 use crate::threads::{ThreadExit, Threads};
 use crate::worker::Worker;
 use crate::worker::pool::Pool;
@@ -63,6 +62,15 @@ impl Server {
     }
 }
 
+/// What a running server may be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// To log its counters.
+    Report,
+    /// To stop.
+    Stop,
+}
+
 /// A server with its threads.
 #[derive(Debug)]
 pub struct Running {
@@ -71,7 +79,7 @@ pub struct Running {
     shared: Arc<Shared>,
     threads: Threads,
     acceptor: Arc<Waker>,
-    datagram_sockets: Vec<Arc<OwnedFd>>,
+    monitor: Arc<Monitor>,
 }
 
 impl Running {
@@ -79,36 +87,47 @@ impl Running {
         let max_sessions = clamp_sessions(capacity, &config);
         let admission = Admission::new(max_sessions, config.max_sessions_per_address);
         let shared = Arc::new(Shared::new(&config));
-        let mut threads = Threads::new();
+        let (mut threads, mut monitor) = (Threads::new(), Monitor::default());
 
         let polls: Vec<_> = (0..config.workers()).map(|_| Poll::new()).collect::<Result<_, _>>()?;
         let (pool, inboxes) = Pool::new(&polls)?;
         for (index, (poll, inbox)) in polls.into_iter().zip(inboxes).enumerate() {
-            let worker = Worker::new(Arc::clone(&shared), inbox, poll)?;
+            let worker = Worker::new(Arc::clone(&shared), inbox, poll, monitor.thread())?;
             threads.spawn(format!("worker-{}", index + 1), || worker.run())?;
         }
-        let (mut endpoints, mut listeners, mut datagram_sockets) = (vec![], vec![], vec![]);
+        let (mut endpoints, mut listeners) = (vec![], vec![]);
         for (endpoint, bound) in bound {
             match bound {
                 BoundSocket::Streams(listener) => listeners.push(listener),
                 BoundSocket::Datagrams(sockets, mut file) => {
                     for socket in sockets.into_iter().map(Arc::new) {
-                        datagram_sockets.push(Arc::clone(&socket));
-                        let (shared, file) = (Arc::clone(&shared), file.take());
-                        let datagrams = DatagramLoop::new(shared, socket, endpoint.clone(), file)?;
+                        monitor.watch(&socket);
+                        let datagrams = DatagramLoop::new(
+                            Arc::clone(&shared),
+                            socket,
+                            endpoint.clone(),
+                            file.take(),
+                            monitor.thread(),
+                        )?;
                         threads.spawn(endpoint.to_string(), || datagrams.run())?;
                     }
                 }
             }
             endpoints.push(endpoint);
         }
-        let rejections = capacity.rejections;
-        let acceptor = Acceptor::new(Arc::clone(&shared), listeners, pool, admission, rejections)?;
+        let acceptor = Acceptor::new(
+            Arc::clone(&shared),
+            listeners,
+            pool,
+            admission,
+            capacity.rejections,
+            monitor.thread(),
+        )?;
         let waker = acceptor.waker();
         threads.spawn("acceptor".to_owned(), || acceptor.run())?;
 
         info!("serving with {} workers and at most {max_sessions} sessions", config.workers());
-        Ok(Self { config, endpoints, shared, threads, acceptor: waker, datagram_sockets })
+        Ok(Self { config, endpoints, shared, threads, acceptor: waker, monitor: Arc::new(monitor) })
     }
 
     /// Where it listens, with real ports, in the order of the configuration.
@@ -117,28 +136,32 @@ impl Running {
         &self.endpoints
     }
 
-    /// Serves until `stop` receives, then until every client has been told or the grace is over.
+    /// Serves until it is asked to stop, or nobody can ask any more; then until every client has been
+    /// told or the grace is over. It reports all that time.
     ///
     /// # Errors
     ///
     /// [`Error::Thread`] if a thread failed: then the server stops in the same way, rather than run
     /// degraded.
-    pub fn wait(mut self, stop: &Receiver<()>) -> Result<Stats, Error> {
-        let (mut stop, mut cut_off) = (stop.clone(), never());
-        let (mut total, mut failure) = (Stats::default(), None);
-        let mut stopping = false;
+    pub fn wait(mut self, requests: &Receiver<Request>) -> Result<Stats, Error> {
+        let (mut requests, mut cut_off) = (requests.clone(), never());
+        let (mut stopping, mut failure) = (false, None);
         while self.threads.running > 0 {
             select! {
-                recv(stop) -> _ => {}
+                recv(requests) -> request => match request {
+                    Ok(Request::Stop) => {}
+                    Ok(Request::Report) => {
+                        self.report();
+                        continue;
+                    }
+                    Err(_) => requests = never(),
+                },
                 recv(self.threads.exits) -> exit => {
                     let Ok(ThreadExit { name, outcome }) = exit else { break };
                     self.threads.running -= 1;
-                    match outcome {
-                        Ok(stats) => total += stats,
-                        Err(message) => {
-                            error!("the thread '{name}' failed, so the server stops: {message}");
-                            failure = failure.or(Some(Error::Thread { name, message }));
-                        }
+                    if let Err(message) = outcome {
+                        error!("the thread '{name}' failed, so the server stops: {message}");
+                        failure = failure.or(Some(Error::Thread { name, message }));
                     }
                 }
                 recv(cut_off) -> _ => {
@@ -150,18 +173,22 @@ impl Running {
             if !stopping {
                 stopping = true;
                 self.stop();
-                stop = never();
                 cut_off = at(Instant::now() + self.config.grace.max(MIN_GRACE));
             }
         }
-        total.add(Counter::Overflowed, udp_drops(&self.datagram_sockets));
+        let total = self.monitor.stats();
         info!("stopped: {total}");
         failure.map_or(Ok(total), Err)
     }
 
+    fn report(&self) {
+        let stats = self.monitor.stats();
+        info!("running: open={}; {stats}", stats.open());
+    }
+
     fn stop(&self) {
         self.shared.begin_stop();
-        self.datagram_sockets.iter().for_each(|socket| datagram::wake(socket));
+        self.monitor.datagram_sockets().iter().for_each(|socket| datagram::wake(socket));
         if let Err(error) = self.acceptor.wake() {
             warn!("cannot wake the acceptor: {error}");
         }

@@ -7,13 +7,11 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use crate::stats::Stats;
-
-/// How one thread ended: with its counters, or with what went wrong.
+/// How one thread ended: as it was told to, or with what went wrong.
 #[derive(Debug)]
 pub(crate) struct ThreadExit {
     pub(crate) name: String,
-    pub(crate) outcome: Result<Stats, String>,
+    pub(crate) outcome: Result<(), String>,
 }
 
 /// Starts threads, and receives their exits.
@@ -34,13 +32,13 @@ impl Threads {
     pub(crate) fn spawn(
         &mut self,
         name: String,
-        run: impl FnOnce() -> io::Result<Stats> + Send + 'static,
+        run: impl FnOnce() -> io::Result<()> + Send + 'static,
     ) -> io::Result<()> {
         let report = self.report.clone();
         thread::Builder::new().name(name.clone()).spawn(move || {
             // What a panic leaves behind is not used again: the process ends.
             let outcome = match panic::catch_unwind(AssertUnwindSafe(run)) {
-                Ok(Ok(stats)) => Ok(stats),
+                Ok(Ok(())) => Ok(()),
                 Ok(Err(error)) => Err(error.to_string()),
                 Err(panic) => Err(format!("panicked: {}", message(&*panic))),
             };

@@ -22,7 +22,7 @@ use crate::failpoint;
 use crate::net::poll::{WAKE, poll};
 use crate::net::stream::Stream;
 use crate::shared::Shared;
-use crate::stats::{Cause, Counter, Stats};
+use crate::stats::{Cause, Counter, ThreadStats};
 
 /// The most events that one poll returns.
 const MAX_EVENTS: usize = 256;
@@ -63,17 +63,22 @@ pub(crate) struct Worker {
     /// The sessions that have more to do in the next turn.
     ready: VecDeque<usize>,
     scratch: Scratch,
-    stats: Stats,
 }
 
 impl Worker {
-    pub(crate) fn new(shared: Arc<Shared>, inbox: Inbox, poll: Poll) -> io::Result<Self> {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        inbox: Inbox,
+        poll: Poll,
+        stats: ThreadStats,
+    ) -> io::Result<Self> {
         let clock = Clock::start();
         let scratch = Scratch {
             input: vec![0; READ_BUFFER],
             output: Vec::new(),
             registry: poll.registry().try_clone()?,
             now: clock.now(),
+            stats,
         };
         Ok(Self {
             shared,
@@ -85,7 +90,6 @@ impl Worker {
             deadlines: Deadlines::default(),
             ready: VecDeque::new(),
             scratch,
-            stats: Stats::default(),
         })
     }
 
@@ -94,13 +98,12 @@ impl Worker {
     /// # Errors
     ///
     /// Only when polling itself fails.
-    pub(crate) fn run(mut self) -> io::Result<Stats> {
+    pub(crate) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(MAX_EVENTS);
         while !self.shared.is_stopping() {
             self.poll_once(&mut events)?;
         }
-        self.stop(&mut events)?;
-        Ok(self.stats)
+        self.stop(&mut events)
     }
 
     /// One turn: polls until there is an event, a deadline or a new session, and handles a bounded
@@ -180,7 +183,7 @@ impl Worker {
         let place = self.sessions.vacant_entry();
         let key = place.key();
         let session = ServerSession::new(self.shared.framing, self.shared.max_message);
-        self.stats.count(Counter::Opened);
+        self.scratch.stats.count(Counter::Opened);
         failpoint::hit("worker");
         // The client may have come long after the turn began.
         self.scratch.now = self.clock.now();
@@ -192,7 +195,7 @@ impl Worker {
             }
             Err(error) => {
                 debug!("session {} ended: lost: {error}", client.id);
-                self.stats.end(Cause::Lost);
+                self.scratch.stats.end(Cause::Lost);
                 self.inbox.ended();
             }
         }
@@ -231,10 +234,7 @@ impl Worker {
     fn close(&mut self, session: &Session, cause: Cause) {
         let Session { connection, client, .. } = session;
         self.inbox.ended();
-        self.stats.end(cause);
-        self.stats.add(Counter::Messages, connection.messages());
-        self.stats.add(Counter::BytesIn, connection.bytes_in);
-        self.stats.add(Counter::BytesOut, connection.bytes_out);
+        self.scratch.stats.end(cause);
         debug!(
             "session {} ended: {}; {} from {}; {} messages, {} bytes in, {} bytes out",
             client.id,
@@ -304,8 +304,8 @@ impl Worker {
         // Until the acceptor, which has noticed the stop, lets go of the queue.
         for _ in &self.inbox.jobs {
             count += 1;
-            self.stats.count(Counter::Opened);
-            self.stats.end(Cause::Shutdown);
+            self.scratch.stats.count(Counter::Opened);
+            self.scratch.stats.end(Cause::Shutdown);
         }
         if count > 0 {
             warn!("closed {count} sessions that had not ended within the grace period");

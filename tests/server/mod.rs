@@ -8,6 +8,7 @@ mod limits;
 mod listening;
 mod log;
 mod pipelining;
+mod signals;
 mod socket_file;
 mod summary;
 mod tcp;

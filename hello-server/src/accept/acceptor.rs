@@ -18,7 +18,7 @@ use crate::log_limit::LogLimiter;
 use crate::net::poll::{WAKE, poll};
 use crate::net::stream::{Peer, Stream};
 use crate::shared::Shared;
-use crate::stats::{Counter, Stats};
+use crate::stats::{Counter, ThreadStats};
 use crate::worker::pool::{Client, Pool};
 
 /// Clients taken from one listener before the others have their turn.
@@ -47,7 +47,7 @@ pub(crate) struct Acceptor {
     rejected: LogLimiter,
     backoff: AcceptBackoff,
     next_id: u64,
-    stats: Stats,
+    stats: ThreadStats,
 }
 
 impl Acceptor {
@@ -58,6 +58,7 @@ impl Acceptor {
         pool: Pool,
         admission: Arc<Admission>,
         max_rejections: usize,
+        stats: ThreadStats,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
@@ -77,7 +78,7 @@ impl Acceptor {
             rejected: LogLimiter::default(),
             backoff: AcceptBackoff::default(),
             next_id: 1,
-            stats: Stats::default(),
+            stats,
         })
     }
 
@@ -91,7 +92,7 @@ impl Acceptor {
     /// # Errors
     ///
     /// Only when polling itself fails.
-    pub(crate) fn run(mut self) -> io::Result<Stats> {
+    pub(crate) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
         while !self.shared.is_stopping() {
             let timeout = self.timeout();
@@ -170,14 +171,14 @@ impl Acceptor {
     }
 
     /// Tells those in the listen backlogs why they are not served, and closes the listeners.
-    fn stop(mut self, events: &mut Events) -> io::Result<Stats> {
+    fn stop(mut self, events: &mut Events) -> io::Result<()> {
         // The end of their queues is what tells the workers to stop.
         drop(mem::take(&mut self.pool));
         loop {
             self.drain_backlogs();
             let grace = self.shared.grace_remaining();
             if grace.is_zero() || (self.listeners.is_empty() && self.rejections.is_empty()) {
-                return Ok(self.stats);
+                return Ok(());
             }
             let retry = (!self.listeners.is_empty()).then_some(RETRY_INTERVAL);
             let timeout = retry.into_iter().chain(self.rejections.expire()).fold(grace, Ord::min);
@@ -207,7 +208,7 @@ impl Acceptor {
 /// Accepts one client, or counts the error and says what it asks for.
 fn try_accept(
     listener: &Listener,
-    stats: &mut Stats,
+    stats: &mut ThreadStats,
 ) -> Result<(Stream, Peer), (AcceptError, io::Error)> {
     failpoint::error("accept").and_then(|()| listener.accept()).map_err(|error| {
         let class = AcceptError::from(&error);

@@ -12,7 +12,7 @@ use self::closing::State;
 use super::deadlines::Time;
 use crate::net::poll::INPUT;
 use crate::net::stream::Stream;
-use crate::stats::Cause;
+use crate::stats::{Cause, Counter, ThreadStats};
 
 /// The most input that one session has read in a turn, in bytes. What arrived together up to this
 /// much is answered together, unless that takes more than [`ServerSession::OUTPUT_HIGH_WATER`] of replies: then
@@ -30,6 +30,7 @@ pub(crate) struct Scratch {
     pub(crate) registry: Registry,
     /// When the turn began.
     pub(crate) now: Time,
+    pub(crate) stats: ThreadStats,
 }
 
 /// Whether a connection goes on.
@@ -154,6 +155,7 @@ impl Connection {
             let input = &buffer[filled..filled + count];
             filled += count;
             self.bytes_in += count as u64;
+            scratch.stats.add(Counter::BytesIn, count as u64);
             trace!("session {} sent \"{}\"", self.id, input.escape_ascii());
             let answered = self.session.messages();
             self.answer(input, scratch)?;
@@ -183,8 +185,10 @@ impl Connection {
     }
 
     fn read_closed(&mut self, scratch: &mut Scratch) -> io::Result<Status> {
+        let answered = self.session.messages();
         scratch.output.clear();
         let end = self.session.receive_end(&mut scratch.output);
+        scratch.stats.add(Counter::Messages, self.session.messages() - answered);
         self.begin_close(end);
         self.send_or_buffer(&[], scratch)?;
         self.advance_close(false, scratch)
@@ -200,6 +204,7 @@ impl Connection {
         }
         if self.session.messages() != answered {
             self.last_active = scratch.now;
+            scratch.stats.add(Counter::Messages, self.session.messages() - answered);
         }
         self.send_or_buffer(input, scratch)
     }
@@ -211,6 +216,7 @@ impl Connection {
             output => self.stream.write(output)?,
         };
         self.bytes_out += written as u64;
+        scratch.stats.add(Counter::BytesOut, written as u64);
         let output = &scratch.output[written..];
         if !output.is_empty() || !input.is_empty() {
             if !output.is_empty() {
@@ -238,6 +244,7 @@ impl Connection {
         if !pending.output.is_empty() {
             let written = self.stream.write(&pending.output[pending.written..])?;
             self.bytes_out += written as u64;
+            scratch.stats.add(Counter::BytesOut, written as u64);
             pending.written += written;
             if written > 0 {
                 self.last_active = scratch.now;

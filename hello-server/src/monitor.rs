@@ -1,0 +1,46 @@
+//! What a server can say of itself while it runs.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::net::udp_drops::udp_drops;
+use crate::stats::{Counter, Counters, Stats, ThreadStats};
+
+/// Where the figures of a server are.
+#[derive(Debug, Default)]
+pub(crate) struct Monitor {
+    threads: Vec<Arc<Counters>>,
+    datagram_sockets: Vec<Arc<OwnedFd>>,
+    /// The highest count yet: the table that it is read from may lack a line while others open and
+    /// close sockets, and a counter must not go back.
+    overflowed: AtomicU64,
+}
+
+impl Monitor {
+    /// Counters for one more thread.
+    pub(crate) fn thread(&mut self) -> ThreadStats {
+        let stats = ThreadStats::default();
+        self.threads.push(stats.counters());
+        stats
+    }
+
+    /// One more socket whose dropped datagrams are counted.
+    pub(crate) fn watch(&mut self, socket: &Arc<OwnedFd>) {
+        self.datagram_sockets.push(Arc::clone(socket));
+    }
+
+    /// What has been counted up to now, by all threads, whether they have ended or not.
+    pub(crate) fn stats(&self) -> Stats {
+        let overflowed = udp_drops(&self.datagram_sockets);
+        let before = self.overflowed.fetch_max(overflowed, Ordering::Relaxed);
+        let mut total = Stats::default();
+        total.set(Counter::Overflowed, overflowed.max(before));
+        self.threads.iter().for_each(|counters| total += counters.read());
+        total
+    }
+
+    pub(crate) fn datagram_sockets(&self) -> &[Arc<OwnedFd>] {
+        &self.datagram_sockets
+    }
+}
