@@ -6,3 +6,5 @@ mod error;
 mod reject;
 
 pub(crate) use acceptor::Acceptor;
+pub(crate) use backoff::AcceptBackoff;
+pub(crate) use error::AcceptError;

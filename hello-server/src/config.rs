@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
-use hello_proto::{DEFAULT_MAX_MESSAGE, EndpointSpec, Framing, MAX_MESSAGE};
+use hello_proto::{DEFAULT_MAX_MESSAGE, EndpointSpec, Framing, HostPort, MAX_MESSAGE};
 use humantime::DurationError;
 
 /// More sessions than any machine has descriptors for.
@@ -67,6 +67,10 @@ pub struct Config {
     /// How many connections the system holds until they are accepted
     #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(i32).range(1..))]
     pub backlog: i32,
+
+    /// Serve metrics for Prometheus at http://ADDR/metrics, and /healthz; the log has the address
+    #[arg(long, value_name = "ADDR")]
+    pub metrics: Option<HostPort>,
 }
 
 impl Config {

@@ -23,6 +23,7 @@ mod failpoint;
 mod fd_limit;
 mod listen;
 mod log_limit;
+mod metrics;
 mod monitor;
 mod net;
 mod server;

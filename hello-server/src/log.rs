@@ -31,7 +31,8 @@ struct Queue {
     items: Sender<Item>,
     /// Of all lines in it.
     bytes: AtomicUsize,
-    dropped: AtomicU64,
+    /// Lines, ever.
+    dropped: Arc<AtomicU64>,
 }
 
 impl Queue {
@@ -64,6 +65,11 @@ impl Write for Logger {
 pub(crate) struct Log(Arc<Queue>);
 
 impl Log {
+    /// How many lines were dropped.
+    pub(crate) fn dropped(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.0.dropped)
+    }
+
     /// Prints `line`, which is not a log line, after those before it.
     pub(crate) fn print(&self, line: String) {
         self.0.push(line.into_bytes());
@@ -86,7 +92,7 @@ impl Drop for Log {
 pub(crate) fn start(level: LevelFilter) -> io::Result<Log> {
     // Bounded by its bytes.
     let (items, lines) = unbounded();
-    let queue = Queue { items, bytes: AtomicUsize::new(0), dropped: AtomicU64::new(0) };
+    let queue = Queue { items, bytes: AtomicUsize::new(0), dropped: Arc::default() };
     let queue = Arc::new(queue);
     let writer = Arc::clone(&queue);
     thread::Builder::new().name("log".to_owned()).spawn(move || write(&lines, &writer))?;
@@ -104,6 +110,7 @@ pub(crate) fn start(level: LevelFilter) -> io::Result<Log> {
 }
 
 fn write(items: &Receiver<Item>, queue: &Queue) {
+    let mut reported = 0;
     for item in items {
         match item {
             Item::Line(line) => {
@@ -112,13 +119,15 @@ fn write(items: &Receiver<Item>, queue: &Queue) {
             }
             Item::Flush(done) => drop(done.send(())),
         }
-        match queue.dropped.swap(0, Ordering::Relaxed) {
-            0 => {}
+        let dropped = queue.dropped.load(Ordering::Relaxed);
+        if dropped > reported {
+            let count = dropped - reported;
+            reported = dropped;
             // Not through the queue, which may be full again.
-            count => write_to_stderr(
+            write_to_stderr(
                 format!("{NAME}: {count} log lines were dropped: stderr did not take them\n")
                     .as_bytes(),
-            ),
+            );
         }
     }
 }

@@ -12,6 +12,7 @@ use ::log::warn;
 use hello_server::{Config, Running, Server};
 
 use crate::cli::{Cli, Exit};
+use crate::log::Log;
 
 const NAME: &str = env!("CARGO_PKG_NAME");
 
@@ -32,7 +33,7 @@ fn run(cli: Cli) -> ExitCode {
         Ok(log) => log,
         Err(error) => return report_error(&format!("cannot start: {error}"), ExitCode::FAILURE),
     };
-    match serve(cli.config) {
+    match serve(cli.config, &log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log.print(format!("{NAME}: {error}\n"));
@@ -41,12 +42,12 @@ fn run(cli: Cli) -> ExitCode {
     }
 }
 
-fn serve(config: Config) -> Result<(), Box<dyn Error>> {
+fn serve(config: Config, log: &Log) -> Result<(), Box<dyn Error>> {
     let grace = config.grace;
     // Until everything is bound, which may mean a slow look-up, a signal ends the process.
     let server = Server::bind(config)?;
     let requests = signals::requests(grace)?;
-    let server = server.start()?;
+    let server = server.start(log.dropped())?;
     if let Err(error) = announce(&server) {
         warn!("cannot say on stdout where it listens: {error}");
     }

@@ -3,21 +3,35 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use crate::net::udp_drops::udp_drops;
 use crate::stats::{Counter, Counters, Stats, ThreadStats};
 
 /// Where the figures of a server are.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Monitor {
     threads: Vec<Arc<Counters>>,
     datagram_sockets: Vec<Arc<OwnedFd>>,
     /// The highest count yet: the table that it is read from may lack a line while others open and
     /// close sockets, and a counter must not go back.
     overflowed: AtomicU64,
+    dropped_log_lines: Arc<AtomicU64>,
+    started: SystemTime,
 }
 
 impl Monitor {
+    /// Of a server that starts now, and whose log counts in `dropped_log_lines`.
+    pub(crate) fn new(dropped_log_lines: Arc<AtomicU64>) -> Self {
+        Self {
+            threads: Vec::new(),
+            datagram_sockets: Vec::new(),
+            overflowed: AtomicU64::new(0),
+            dropped_log_lines,
+            started: SystemTime::now(),
+        }
+    }
+
     /// Counters for one more thread.
     pub(crate) fn thread(&mut self) -> ThreadStats {
         let stats = ThreadStats::default();
@@ -38,6 +52,16 @@ impl Monitor {
         total.set(Counter::Overflowed, overflowed.max(before));
         self.threads.iter().for_each(|counters| total += counters.read());
         total
+    }
+
+    pub(crate) fn dropped_log_lines(&self) -> u64 {
+        self.dropped_log_lines.load(Ordering::Relaxed)
+    }
+
+    /// When the server started, in seconds since 1970.
+    pub(crate) fn started(&self) -> f64 {
+        let since = self.started.duration_since(SystemTime::UNIX_EPOCH);
+        since.map_or(0.0, |since| since.as_secs_f64())
     }
 
     pub(crate) fn datagram_sockets(&self) -> &[Arc<OwnedFd>] {

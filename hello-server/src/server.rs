@@ -2,10 +2,11 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, at, never, select};
-use hello_proto::Endpoint;
+use hello_proto::{Endpoint, HostPort};
 use log::{error, info, warn};
 use mio::{Poll, Waker};
 
@@ -15,7 +16,9 @@ use crate::config::Config;
 use crate::datagram::{self, DatagramLoop};
 use crate::error::Error;
 use crate::fd_limit::Capacity;
-use crate::listen::bind::{BoundSocket, bind, socket_count};
+use crate::listen::bind::{BoundSocket, bind, bind_metrics, socket_count};
+use crate::listen::listener::Listener;
+use crate::metrics::{self, Metrics};
 use crate::monitor::Monitor;
 use crate::shared::Shared;
 use crate::stats::Stats;
@@ -32,6 +35,7 @@ pub struct Server {
     config: Config,
     capacity: Capacity,
     bound: Vec<(Endpoint, BoundSocket)>,
+    metrics: Option<(HostPort, Listener)>,
 }
 
 impl Server {
@@ -43,22 +47,27 @@ impl Server {
     /// not open enough files to serve one session; nothing stays bound then.
     pub fn bind(config: Config) -> Result<Self, Error> {
         let sockets = |address| socket_count(address, config.udp_loops);
-        let sockets = config.addresses.iter().map(sockets).sum();
+        let metrics = config.metrics.as_ref();
+        let sockets = config.addresses.iter().map(sockets).sum::<usize>()
+            + metrics.map_or(0, |_| metrics::DESCRIPTORS);
         let capacity = Capacity::raise(config.workers(), sockets)?;
         let mut bound = Vec::new();
         for address in &config.addresses {
             bound.extend(bind(address, &config)?);
         }
-        Ok(Self { config, capacity, bound })
+        let bind_metrics = |address| bind_metrics(address, metrics::BACKLOG);
+        let metrics = metrics.map(bind_metrics).transpose()?;
+        Ok(Self { config, capacity, bound, metrics })
     }
 
-    /// Starts its threads, which serve from now on.
+    /// Starts its threads, which serve from now on. `dropped_log_lines` is for the metrics: it counts
+    /// what the log of this process has dropped.
     ///
     /// # Errors
     ///
     /// [`Error::Start`] if there are no resources for one of them.
-    pub fn start(self) -> Result<Running, Error> {
-        Running::start(self).map_err(Error::Start)
+    pub fn start(self, dropped_log_lines: Arc<AtomicU64>) -> Result<Running, Error> {
+        Running::start(self, Monitor::new(dropped_log_lines)).map_err(Error::Start)
     }
 }
 
@@ -80,14 +89,17 @@ pub struct Running {
     threads: Threads,
     acceptor: Arc<Waker>,
     monitor: Arc<Monitor>,
+    /// Served until this is dropped.
+    _metrics: Option<Metrics>,
 }
 
 impl Running {
-    fn start(Server { config, capacity, bound }: Server) -> io::Result<Self> {
+    fn start(server: Server, mut monitor: Monitor) -> io::Result<Self> {
+        let Server { config, capacity, bound, metrics } = server;
         let max_sessions = clamp_sessions(capacity, &config);
         let admission = Admission::new(max_sessions, config.max_sessions_per_address);
         let shared = Arc::new(Shared::new(&config));
-        let (mut threads, mut monitor) = (Threads::new(), Monitor::default());
+        let mut threads = Threads::new();
 
         let polls: Vec<_> = (0..config.workers()).map(|_| Poll::new()).collect::<Result<_, _>>()?;
         let (pool, inboxes) = Pool::new(&polls)?;
@@ -126,8 +138,17 @@ impl Running {
         let waker = acceptor.waker();
         threads.spawn("acceptor".to_owned(), || acceptor.run())?;
 
-        info!("serving with {} workers and at most {max_sessions} sessions", config.workers());
-        Ok(Self { config, endpoints, shared, threads, acceptor: waker, monitor: Arc::new(monitor) })
+        let monitor = Arc::new(monitor);
+        let mut line = start_line(&config, max_sessions, &endpoints);
+        let metrics = match metrics {
+            Some((address, listener)) => {
+                line += &format!("; metrics at http://{address}/metrics");
+                Some(Metrics::start(listener, Arc::clone(&shared), Arc::clone(&monitor))?)
+            }
+            None => None,
+        };
+        info!("{line}");
+        Ok(Self { config, endpoints, shared, threads, acceptor: waker, monitor, _metrics: metrics })
     }
 
     /// Where it listens, with real ports, in the order of the configuration.
@@ -193,6 +214,30 @@ impl Running {
             warn!("cannot wake the acceptor: {error}");
         }
     }
+}
+
+/// Who serves what, and within which limits.
+fn start_line(config: &Config, max_sessions: usize, endpoints: &[Endpoint]) -> String {
+    let Config { framing, max_message, max_sessions_per_address, grace, .. } = config;
+    let endpoints: Vec<String> = endpoints.iter().map(Endpoint::to_string).collect();
+    let per_address = match max_sessions_per_address {
+        0 => String::new(),
+        limit => format!(" ({limit} from one address)"),
+    };
+    let idle_timeout = match config.idle_timeout {
+        Duration::ZERO => "no idle timeout".to_owned(),
+        timeout => format!("idle timeout {timeout:?}"),
+    };
+    format!(
+        "{} {} (process {}): serving with {} workers and at most {max_sessions} \
+         sessions{per_address} on {}; framing {framing}, messages up to {max_message} bytes, \
+         {idle_timeout}, grace period {grace:?}",
+        env!("CARGO_PKG_NAME"),
+        env!("CARGO_PKG_VERSION"),
+        std::process::id(),
+        config.workers(),
+        endpoints.join(" "),
+    )
 }
 
 /// The session limit, lowered to what the limit of open files can carry.

@@ -60,7 +60,7 @@ macro_rules! counters {
             /// Each group's name, and its counters.
             const GROUPS: &[(&str, &[Self])] = &[$(($group, &[$(Self::$counter),*])),*];
 
-            const COUNT: usize = [$($(Self::$counter),*),*].len();
+            pub(crate) const COUNT: usize = [$($(Self::$counter),*),*].len();
 
             fn name(self) -> &'static str {
                 match self {

@@ -13,6 +13,7 @@ mod process;
 mod raw_client;
 #[cfg(target_os = "linux")]
 mod routed_path;
+mod scrape;
 mod server;
 mod skip;
 mod summary;
@@ -32,6 +33,7 @@ pub(crate) use process::{Finished, Process};
 pub(crate) use raw_client::RawClient;
 #[cfg(target_os = "linux")]
 pub(crate) use routed_path::RoutedPath;
+pub(crate) use scrape::{Scrape, get};
 pub(crate) use server::Server;
 pub(crate) use skip::{has_tool, skipped};
 pub(crate) use summary::Summary;

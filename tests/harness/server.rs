@@ -210,6 +210,8 @@ impl Server {
 /// An endpoint with a scheme is one line, a bare `HOST:PORT` is one for TCP and one for UDP.
 fn expected_endpoints(command_line: &str) -> usize {
     let lines = |word: &str| match word {
+        // Of an option: `--metrics=ADDR`.
+        word if word.starts_with("--") => 0,
         word if word.contains("://") => 1,
         word if word.contains(':') => 2,
         _ => 0,

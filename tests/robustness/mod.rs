@@ -13,6 +13,7 @@ mod names;
 mod never_reads;
 mod procfs;
 mod resets;
+mod scrapes;
 mod short_reads;
 mod shutdown;
 mod silent_unixgram;

@@ -47,7 +47,8 @@ fn expect_no_wake_up(server: &Server) {
 fn a_server_without_sessions_is_not_woken_whatever_its_endpoints() {
     let folder = tempfile::tempdir().expect("a folder");
     let endpoints = every_endpoint(folder.path()).join(" ");
-    let server = Server::start(&format!("{endpoints} --udp-loops 3 --workers 3"));
+    let server =
+        Server::start(&format!("{endpoints} --udp-loops 3 --workers 3 --metrics=127.0.0.1:0"));
     expect_no_wake_up(&server);
 }
 

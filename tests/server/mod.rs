@@ -7,6 +7,7 @@ mod lifecycle;
 mod limits;
 mod listening;
 mod log;
+mod metrics;
 mod pipelining;
 mod signals;
 mod socket_file;

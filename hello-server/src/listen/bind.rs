@@ -68,7 +68,8 @@ fn bind_pair(
 /// Binds one endpoint; the one returned has the real address and port.
 fn bind_one(endpoint: &Endpoint, config: &Config) -> Result<(Endpoint, BoundSocket), BindError> {
     let bound = match endpoint {
-        Endpoint::Tcp(requested) => bind_tcp(requested, config),
+        Endpoint::Tcp(requested) => bind_tcp(requested, config.backlog)
+            .map(|(actual, listener)| (Endpoint::Tcp(actual), BoundSocket::Streams(listener))),
         Endpoint::Udp(requested) => bind_udp(requested, config),
         Endpoint::Unix(path) => bind_unix(path, config),
         Endpoint::Unixgram(path) => bind_unixgram(path, config),
@@ -76,7 +77,16 @@ fn bind_one(endpoint: &Endpoint, config: &Config) -> Result<(Endpoint, BoundSock
     bound.map_err(|source| BindError { endpoint: endpoint.clone(), source })
 }
 
-fn bind_tcp(requested: &HostPort, config: &Config) -> io::Result<(Endpoint, BoundSocket)> {
+/// Binds TCP for something else than sessions.
+pub(crate) fn bind_metrics(
+    requested: &HostPort,
+    backlog: i32,
+) -> Result<(HostPort, Listener), BindError> {
+    let endpoint = Endpoint::Tcp(requested.clone());
+    bind_tcp(requested, backlog).map_err(|source| BindError { endpoint, source })
+}
+
+fn bind_tcp(requested: &HostPort, backlog: i32) -> io::Result<(HostPort, Listener)> {
     let address = resolve(requested)?;
     let socket = internet_socket(address, Type::STREAM, Protocol::TCP)?;
     // A restart need not wait for connections of the last run that are in TIME-WAIT.
@@ -84,10 +94,9 @@ fn bind_tcp(requested: &HostPort, config: &Config) -> io::Result<(Endpoint, Boun
     // Replies leave at once. Accepted sockets inherit it, which saves a system call for each.
     socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
-    socket.listen(config.backlog)?;
+    socket.listen(backlog)?;
     socket.set_nonblocking(true)?;
-    let endpoint = Endpoint::Tcp(host_port(&socket, requested)?);
-    Ok((endpoint, BoundSocket::Streams(Listener::new(socket.into(), None))))
+    Ok((host_port(&socket, requested)?, Listener::new(socket.into(), None)))
 }
 
 fn bind_udp(requested: &HostPort, config: &Config) -> io::Result<(Endpoint, BoundSocket)> {
