@@ -7,6 +7,8 @@ use clap::{ArgAction, Parser};
 use hello_server::Config;
 use log::LevelFilter;
 
+use crate::log::Format;
+
 const EXAMPLES: &str = "\
 Endpoints:
   HOST:PORT           TCP and UDP on the same port; port 0 picks a free one
@@ -25,7 +27,7 @@ Examples:
 
 Where it listens is printed on stdout, one endpoint per line; the log goes to stderr.
 SIGINT and SIGTERM stop it: clients get their pending replies, at most for --grace.
-A second signal ends it at once.
+A second one ends it at once. SIGUSR1 logs its counters.
 
 Exit codes: 0 stopped by a signal; 1 cannot start, or failed; 2 wrong usage.";
 
@@ -36,6 +38,10 @@ Exit codes: 0 stopped by a signal; 1 cannot start, or failed; 2 wrong usage.";
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) config: Config,
+
+    /// How the log is written: for people, or as one JSON object a line
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(crate) log_format: Format,
 
     /// Log more: -v each session, -vv each message; RUST_LOG overrides
     #[arg(short, long, action = ArgAction::Count)]

@@ -1,6 +1,8 @@
 //! The log on stderr. Nobody waits for it: a thread of its own writes the lines, and when it cannot
 //! keep up, because of a full pipe or a paused terminal, lines are dropped and counted.
 
+mod format;
+
 use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -10,10 +12,11 @@ use std::time::Duration;
 use anstream::{AutoStream, ColorChoice};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use env_logger::{Builder, Env, Target, WriteStyle};
-use log::LevelFilter;
+use log::{Level, LevelFilter};
 use rustix::event::{self, PollFd, PollFlags};
 
-use crate::NAME;
+pub(crate) use self::format::Format;
+use self::format::Style;
 
 /// The most that is queued, in bytes: some ten thousand lines.
 const QUEUE_BYTES: usize = 1024 * 1024;
@@ -62,54 +65,59 @@ impl Write for Logger {
 }
 
 /// Writes what is left, when it is dropped.
-pub(crate) struct Log(Arc<Queue>);
+pub(crate) struct Log {
+    queue: Arc<Queue>,
+    style: Style,
+}
 
 impl Log {
     /// How many lines were dropped.
     pub(crate) fn dropped(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.0.dropped)
+        Arc::clone(&self.queue.dropped)
     }
 
-    /// Prints `line`, which is not a log line, after those before it.
-    pub(crate) fn print(&self, line: String) {
-        self.0.push(line.into_bytes());
+    /// Says why the program ends, whatever is logged, after the lines before.
+    pub(crate) fn fail(&self, message: &str) {
+        self.queue.push(self.style.line(Level::Error, message).into_bytes());
     }
 }
 
 impl Drop for Log {
     fn drop(&mut self) {
         let (done, flushed) = bounded(1);
-        let _ = self.0.items.send(Item::Flush(done));
+        let _ = self.queue.items.send(Item::Flush(done));
         let _ = flushed.recv_timeout(FLUSH_TIMEOUT);
     }
 }
 
-/// Starts to log from `level` on, unless `RUST_LOG` says otherwise, until the result is dropped.
+/// Starts to log in `format` what this program says from `level` on, unless `RUST_LOG` says otherwise,
+/// until the result is dropped.
 ///
 /// # Errors
 ///
 /// When there is no thread to be had.
-pub(crate) fn start(level: LevelFilter) -> io::Result<Log> {
+pub(crate) fn start(level: LevelFilter, format: Format) -> io::Result<Log> {
+    let style = Style::of(format);
     // Bounded by its bytes.
     let (items, lines) = unbounded();
     let queue = Queue { items, bytes: AtomicUsize::new(0), dropped: Arc::default() };
     let queue = Arc::new(queue);
     let writer = Arc::clone(&queue);
-    thread::Builder::new().name("log".to_owned()).spawn(move || write(&lines, &writer))?;
+    thread::Builder::new().name("log".to_owned()).spawn(move || write(&lines, &writer, style))?;
 
-    let style = match AutoStream::choice(&io::stderr()) {
+    let colours = match AutoStream::choice(&io::stderr()) {
         ColorChoice::Never => WriteStyle::Never,
         _ => WriteStyle::Always,
     };
-    Builder::from_env(Env::default().default_filter_or(level.as_str()))
-        .format_target(false)
-        .write_style(style)
-        .target(Target::Pipe(Box::new(Logger(Arc::clone(&queue)))))
-        .init();
-    Ok(Log(queue))
+    // Not what our dependencies say: at `-vv` mio has a line for each registration.
+    let ours = format!("{}={level}", env!("CARGO_CRATE_NAME"));
+    let mut builder = Builder::from_env(Env::default().default_filter_or(ours));
+    style.apply(&mut builder);
+    builder.write_style(colours).target(Target::Pipe(Box::new(Logger(Arc::clone(&queue))))).init();
+    Ok(Log { queue, style })
 }
 
-fn write(items: &Receiver<Item>, queue: &Queue) {
+fn write(items: &Receiver<Item>, queue: &Queue, style: Style) {
     let mut reported = 0;
     for item in items {
         match item {
@@ -124,10 +132,8 @@ fn write(items: &Receiver<Item>, queue: &Queue) {
             let count = dropped - reported;
             reported = dropped;
             // Not through the queue, which may be full again.
-            write_to_stderr(
-                format!("{NAME}: {count} log lines were dropped: stderr did not take them\n")
-                    .as_bytes(),
-            );
+            let message = format!("{count} log lines were dropped: stderr did not take them");
+            write_to_stderr(style.line(Level::Warn, &message).as_bytes());
         }
     }
 }

@@ -29,14 +29,14 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> ExitCode {
-    let log = match log::start(cli.log_level()) {
+    let log = match log::start(cli.log_level(), cli.log_format) {
         Ok(log) => log,
         Err(error) => return report_error(&format!("cannot start: {error}"), ExitCode::FAILURE),
     };
     match serve(cli.config, &log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            log.print(format!("{NAME}: {error}\n"));
+            log.fail(&error.to_string());
             ExitCode::FAILURE
         }
     }

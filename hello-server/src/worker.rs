@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crossbeam_channel::TryRecvError;
 use hello_proto::ServerSession;
-use log::{debug, warn};
+use log::{Level, debug, log_enabled, warn};
 use mio::{Events, Poll, Token};
 use slab::Slab;
 
@@ -44,6 +44,7 @@ struct Session {
     connection: Connection,
     /// Its entry among the deadlines; no later than its deadline.
     scheduled: Time,
+    opened: Time,
     /// It has an entry among those with more to do.
     ready: bool,
 }
@@ -187,14 +188,19 @@ impl Worker {
         failpoint::hit("worker");
         // The client may have come long after the turn began.
         self.scratch.now = self.clock.now();
-        debug!("session {} opened: {} from {}", client.id, stream.local(), client.peer);
+        debug!(
+            id = client.id, local = stream.local(), peer:% = client.peer;
+            "session {} opened: {} from {}", client.id, stream.local(), client.peer
+        );
         match Connection::open(stream, client.id, Token(key), session, &mut self.scratch) {
             Ok(connection) => {
-                place.insert(Session { client, connection, scheduled: Time::NEVER, ready: false });
+                let (opened, scheduled) = (self.scratch.now, Time::NEVER);
+                place.insert(Session { client, connection, scheduled, opened, ready: false });
                 self.apply(key, Status::Open);
             }
             Err(error) => {
-                debug!("session {} ended: lost: {error}", client.id);
+                let (id, cause) = (client.id, Cause::Lost.name());
+                debug!(id, cause; "session {id} ended: {cause}: {error}");
                 self.scratch.stats.end(Cause::Lost);
                 self.inbox.ended();
             }
@@ -232,18 +238,20 @@ impl Worker {
 
     /// Counts a session that is over. The stream closes, and its place is free, when it is dropped.
     fn close(&mut self, session: &Session, cause: Cause) {
-        let Session { connection, client, .. } = session;
+        let Session { connection, client, opened, .. } = session;
         self.inbox.ended();
         self.scratch.stats.end(cause);
+        if !log_enabled!(Level::Debug) {
+            return;
+        }
+        let (id, local, peer) = (client.id, connection.stream().local(), &client.peer);
+        let (cause, messages) = (cause.name(), connection.messages());
+        let (bytes_in, bytes_out) = (connection.bytes_in, connection.bytes_out);
+        let duration_s = self.scratch.now.since(*opened).as_secs_f64();
         debug!(
-            "session {} ended: {}; {} from {}; {} messages, {} bytes in, {} bytes out",
-            client.id,
-            cause.name(),
-            connection.stream().local(),
-            client.peer,
-            connection.messages(),
-            connection.bytes_in,
-            connection.bytes_out
+            id, cause, local, peer:%, messages, bytes_in, bytes_out, duration_s;
+            "session {id} ended: {cause}; {local} from {peer}; \
+             {messages} messages, {bytes_in} bytes in, {bytes_out} bytes out in {duration_s:.3} s"
         );
     }
 

@@ -162,7 +162,8 @@ impl Acceptor {
 
     fn reject(&mut self, stream: Stream, peer: &Peer, reason: ErrorReason) {
         if let Some(repeats) = self.rejected.record(Instant::now()) {
-            info!("rejected {peer} at {}: {reason}{repeats}", stream.local());
+            let local = stream.local();
+            info!(peer:%, local, reason:%; "rejected {peer} at {local}: {reason}{repeats}");
         }
         self.stats.reject(reason);
         if let Err(error) = self.rejections.reject(stream, reason, self.poll.registry()) {

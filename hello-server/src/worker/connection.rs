@@ -156,7 +156,7 @@ impl Connection {
             filled += count;
             self.bytes_in += count as u64;
             scratch.stats.add(Counter::BytesIn, count as u64);
-            trace!("session {} sent \"{}\"", self.id, input.escape_ascii());
+            trace!(id = self.id; "session {} sent \"{}\"", self.id, input.escape_ascii());
             let answered = self.session.messages();
             self.answer(input, scratch)?;
             let full = filled == buffer.len();

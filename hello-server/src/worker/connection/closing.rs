@@ -168,7 +168,7 @@ impl Connection {
     /// An error ends the session; nobody else notices.
     pub(super) fn or_lost(&self, status: io::Result<Status>) -> Status {
         status.unwrap_or_else(|error| {
-            trace!("session {} lost: {error}", self.id);
+            trace!(id = self.id; "session {} lost: {error}", self.id);
             Status::Closed(self.cause(Cause::Lost))
         })
     }
