@@ -19,6 +19,7 @@ use std::env;
 use std::io;
 use std::process::ExitCode;
 
+use env_logger::Env;
 use log::LevelFilter;
 
 use cli::{Exit, Task};
@@ -41,7 +42,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// `RUST_LOG` overrides `level`.
+/// In the form that the server's log has, and without what our dependencies say; `RUST_LOG` overrides
+/// both that and `level`.
 fn log_to_stderr(level: LevelFilter) {
-    env_logger::Builder::new().filter_level(level).parse_default_env().init();
+    let ours = format!("{}={level}", env!("CARGO_CRATE_NAME"));
+    let from = Env::default().default_filter_or(ours);
+    env_logger::Builder::from_env(from).format_target(false).init();
 }

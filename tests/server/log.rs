@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::Server;
+use crate::harness::{Client, Server};
 
 const TCP: &str = "tcp://127.0.0.1:0";
 
@@ -227,4 +227,23 @@ fn the_line_at_the_start_says_who_serves_where_and_within_which_limits() {
         server.endpoints().join(" ")
     );
     assert!(line.ends_with(&expected), "{line}");
+}
+
+#[test]
+fn both_programs_log_in_one_form_and_leave_out_what_dependencies_say() {
+    let server = Server::start("tcp://127.0.0.1:0 -vv");
+    let client = Client::run(["-vv", "-s", server.endpoint("tcp"), "Michael"]);
+    let log = server.stop().stderr;
+    for log in [&client.stderr, &log] {
+        assert!(!log.is_empty());
+        assert!(!log.contains(CHATTER), "{log}");
+        for line in log.lines() {
+            // [2026-11-22T23:24:14Z INFO ] words
+            let (time, rest) = line.split_at("[2026-11-22T23:24:14Z ".len());
+            assert!(time.starts_with("[20") && time.ends_with("Z "), "{line}");
+            let (level, _) = rest.split_once("] ").unwrap_or_else(|| panic!("a level in {line}"));
+            let levels = ["WARN ", "INFO ", "DEBUG", "TRACE"];
+            assert!(levels.contains(&level), "{line}");
+        }
+    }
 }
