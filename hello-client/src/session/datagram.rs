@@ -251,7 +251,8 @@ pub(crate) fn explain_silence(error: Error, target: &Target, message: &[u8]) -> 
     let hint = match Silence::diagnose(target, message) {
         Silence::Complete => return error,
         Silence::Passing => {
-            "a later message was answered: some are lost on the way, or replies take longer"
+            "a later message was answered: some are lost on the way, or replies take longer \
+             than --timeout"
         }
         Silence::TooLong => {
             "a shorter message is answered: this one is too long for the server's --max-message, \
