@@ -72,9 +72,12 @@ fn measure(
             options.connections
         )));
     }
-    let route = locate(target).inspect_err(|error| {
+    let mut route = locate(target).inspect_err(|error| {
         stats.connection_errors.count(&ConnectionError::Connect(error.kind), 1);
     })?;
+    if options.reconnect {
+        route.leave(target.timeout());
+    }
     let stop = load::stop_on_signal().map_err(failed)?;
     let plan = plan(options, Plan::new(target.clone(), route.addresses, options.size));
     let is_shown = output.quiet == 0 && io::stderr().is_terminal();
@@ -157,6 +160,7 @@ fn plan(options: &BenchOptions, plan: Plan) -> Plan {
     Plan {
         connections: options.connections,
         window: if is_boundless { u64::MAX } else { options.pipeline },
+        reconnect: options.reconnect,
         udp_buffer: options.udp_buffer,
         rate: options.rate.map(|messages| Rate { period: Duration::from_secs(1), messages }),
         warm_until,

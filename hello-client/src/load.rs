@@ -33,7 +33,7 @@ pub(crate) use jitter::Jitter;
 pub(crate) use latency::{Latency, LatencySummary};
 pub(crate) use plan::{Partition, Plan, validate_size};
 pub(crate) use schedule::Rate;
-pub(crate) use stats::{Batch, Event, Limit, Observer, Stats};
+pub(crate) use stats::{Batch, Event, Limit, Observer, Sessions, Stats};
 
 /// Runs this partition of `plan` to its end or until `stop`.
 ///

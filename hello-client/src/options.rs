@@ -58,6 +58,7 @@ Examples:
   hello-client bench -n 1M -z 1000               a million messages of 1000 bytes
   hello-client bench udp://db1:9999 --rate 100 --duration 1m
                                                  loss, reordering, duplicates of a path
+  hello-client bench --reconnect -c 16           how many sessions, and how long are they?
   hello-client bench --json | jq .rtt_us.p99     for another program
   hello-client bench --compare old.json --max-slowdown 1.1
                                                  is it slower than before?
@@ -190,6 +191,12 @@ pub(crate) struct BenchOptions {
     /// Messages a second, over all connections; without it, as fast as replies come
     #[arg(long, value_name = "N", value_parser = count::<u64>())]
     pub(crate) rate: Option<u64>,
+    /// Send each message on a session of its own: connect, welcome, message, exit, end of stream
+    ///
+    /// Measures connecting and the whole session, too. --connections is how many there
+    /// are at once, --rate how many begin in a second. Only over tcp and unix.
+    #[arg(long, verbatim_doc_comment)]
+    pub(crate) reconnect: bool,
     /// How many threads share the connections
     #[arg(short, long, value_name = "N", value_parser = count::<usize>(), default_value = "1")]
     pub(crate) threads: usize,
@@ -234,6 +241,17 @@ impl BenchOptions {
                 "--pipeline {pipeline} cannot be used with --framing {}, in which two messages in \
                  flight cannot be told apart",
                 target.framing
+            ));
+        }
+        if self.reconnect && target.is_datagram() {
+            return Err(format!(
+                "--reconnect cannot be used with {}: datagrams have no sessions",
+                target.endpoint
+            ));
+        }
+        if self.reconnect && *pipeline > 1 {
+            return Err(format!(
+                "--reconnect cannot be used with --pipeline {pipeline}: each session has one message"
             ));
         }
         if threads > connections {

@@ -154,6 +154,7 @@ impl Observer for LinePrinter<'_> {
             | Event::Unsent(_)
             | Event::Overflowed(_)
             | Event::Paced(_)
+            | Event::SessionEnded { .. }
             | Event::Varied(_) => {}
         }
         self.stats.on_event(event, now);

@@ -38,7 +38,7 @@ fn the_json_of_a_bench_says_what_was_measured_and_when() {
     assert!(started >= warmed_up && started <= SystemTime::now(), "{object}");
     let config = json!({
         "connections": 2, "pipeline": 4, "size": 100, "rate": null, "duration_s": null,
-        "messages": 1000, "warmup_s": 0.1, "threads": 2, "framing": "line",
+        "messages": 1000, "warmup_s": 0.1, "threads": 2, "framing": "line", "reconnect": false,
     });
     assert_eq!(object["config"], config);
     assert!(object["elapsed_s"].as_f64().expect("a number") > 0.0);

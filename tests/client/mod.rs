@@ -12,6 +12,7 @@ mod json;
 #[cfg(target_os = "linux")]
 mod paths;
 mod ping;
+mod reconnect;
 mod scripts;
 mod udp;
 mod usage;

@@ -1,5 +1,7 @@
 //! One connection of a run: opened, measured, and opened again when it was lost.
 
+mod whole_session;
+
 use std::io::{self, Read};
 use std::mem;
 use std::os::fd::AsRawFd;
@@ -18,6 +20,7 @@ use super::udp_drops::UdpDrops;
 use super::{Batch, ConnectionError, Event, Observer, Plan};
 use crate::error::ErrorKind;
 use crate::net::{RETRY_INTERVAL, begin_connect, finish_connect, is_too_long};
+use whole_session::WholeSession;
 
 /// What is in flight on a connection, and what a reply means. It has no socket and no clock.
 pub(super) trait Session {
@@ -57,6 +60,18 @@ pub(super) trait Session {
     /// Gives back the last of the messages that have not been written. None may be written after.
     fn take_unwritten(&mut self) -> Option<Batch>;
 
+    /// Says `exit`; no more messages are sent. Datagrams have no such word.
+    fn exit(&mut self, _now: Instant) {}
+
+    /// The stream has ended.
+    ///
+    /// # Errors
+    ///
+    /// `exit` was not said, or something was pending.
+    fn receive_end(&mut self) -> Result<(), ConnectionError> {
+        Err(ConnectionError::Lost(ErrorKind::Closed))
+    }
+
     /// Takes what one read returned.
     ///
     /// # Errors
@@ -86,6 +101,8 @@ pub(super) struct LoadConnection<S> {
     pub(super) schedule: Schedule,
     session: S,
     variation: Variation,
+    /// The session under way, if each message has one of its own.
+    whole: Option<WholeSession>,
     state: State,
     token: Token,
     /// Which of the plan's addresses to try, modulo their number.
@@ -119,6 +136,7 @@ impl<S: Session> LoadConnection<S> {
             schedule: plan.schedule(number),
             session: S::new(plan),
             variation: Variation::default(),
+            whole: None,
             state: State::Backoff(ConnectionError::Connect(ErrorKind::Closed), plan.start),
             token,
             address: 0,
@@ -133,7 +151,7 @@ impl<S: Session> LoadConnection<S> {
 
     /// Whether nothing is due or in flight.
     pub(super) fn is_idle(&self, now: Instant) -> bool {
-        self.session.in_flight() + self.schedule.backlog(now) == 0
+        self.whole.is_none() && self.session.in_flight() + self.schedule.backlog(now) == 0
     }
 
     /// How much its round trips varied.
@@ -164,7 +182,13 @@ impl<S: Session> LoadConnection<S> {
     pub(super) fn on_tick(&mut self, now: Instant, cx: &mut ThreadContext<'_>) {
         let timeout = cx.plan.target.timeout();
         let outcome = match &self.state {
-            State::Backoff(_, until) if now >= *until => self.connect(now, cx),
+            State::Backoff(_, until) if now >= *until => {
+                if cx.plan.reconnect {
+                    self.advance_session(now, cx)
+                } else {
+                    self.connect(now, cx)
+                }
+            }
             State::Connecting(_, since) if now.saturating_duration_since(*since) > timeout => {
                 Err(ConnectionError::Connect(ErrorKind::Timeout))
             }
@@ -196,6 +220,12 @@ impl<S: Session> LoadConnection<S> {
     }
 
     fn try_send(&mut self, now: Instant, cx: &mut ThreadContext<'_>) {
+        if cx.plan.reconnect {
+            if let Err(error) = self.advance_session(now, cx) {
+                self.fail(error, now, cx);
+            }
+            return;
+        }
         match &self.state {
             State::Established(_) if self.session.is_ready() && !self.is_paused => {}
             State::Backoff(why, _) if cx.plan.drop_late => {
@@ -206,12 +236,20 @@ impl<S: Session> LoadConnection<S> {
         match self.send_burst(now, cx) {
             Ok(true) => self.pause(cx),
             Ok(false) => {}
-            Err(error) => {
-                // What the server said before it closed can still be read, and tells why.
-                let error = self.read(true, cx).err().unwrap_or(error);
-                self.disconnect(error, now, cx);
-            }
+            Err(error) => self.fail(error, now, cx),
         }
+    }
+
+    /// Nothing more can be written.
+    fn fail(&mut self, error: ConnectionError, now: Instant, cx: &mut ThreadContext<'_>) {
+        // What the server said before it closed can still be read, and tells why.
+        let error = match self.read(true, cx) {
+            Err(error) => error,
+            // The session has ended as it should, without our `exit`.
+            Ok(_) if cx.plan.reconnect && self.whole.is_none() => return,
+            Ok(_) => error,
+        };
+        self.disconnect(error, now, cx);
     }
 
     /// Lets the other connections, and a stop, have their turn first.
@@ -269,6 +307,7 @@ impl<S: Session> LoadConnection<S> {
     /// Sends nothing more: what is due and has not left is unsent.
     pub(super) fn close(&mut self, now: Instant, cx: &mut ThreadContext<'_>) {
         self.put_back_unwritten(cx);
+        self.give_up_session(cx);
         if cx.plan.drop_late {
             let why = ConnectionError::Lost(ErrorKind::Timeout);
             self.schedule.give_up(now, &why, cx.observer);
@@ -289,10 +328,14 @@ impl<S: Session> LoadConnection<S> {
     /// What has not left may be sent later.
     fn put_back_unwritten(&mut self, cx: &mut ThreadContext<'_>) {
         while let Some(batch) = self.session.take_unwritten() {
-            self.schedule.put_back(batch.count);
-            if !self.schedule.is_open() {
-                cx.quota.put_back(batch.count, batch.since);
-            }
+            self.put_back(batch, cx);
+        }
+    }
+
+    fn put_back(&mut self, batch: Batch, cx: &mut ThreadContext<'_>) {
+        self.schedule.put_back(batch.count);
+        if !self.schedule.is_open() {
+            cx.quota.put_back(batch.count, batch.since);
         }
     }
 
@@ -352,6 +395,7 @@ impl<S: Session> LoadConnection<S> {
             self.is_blocked = false;
             self.session.start(cx.plan, now);
             self.variation.restart();
+            self.note_connected(now);
             if mem::take(&mut self.is_preconnected) {
                 let mut welcome = Vec::new();
                 cx.plan.target.framing.encode(WELCOME, &mut welcome);
@@ -380,6 +424,7 @@ impl<S: Session> LoadConnection<S> {
             cx.count_drops(dropped, now);
         }
         self.put_back_unwritten(cx);
+        self.give_up_session(cx);
         self.session.disconnect(&error, now, cx.observer);
         cx.observer.on_event(Event::Failed(&error), now);
         if cx.plan.drop_late {
@@ -401,7 +446,12 @@ impl<S: Session> LoadConnection<S> {
         for count in 1.. {
             let State::Established(socket) = &self.state else { break };
             let length = match (&*socket).read(&mut cx.buffer) {
-                Ok(0) if !S::IS_DATAGRAM => return Err(ConnectionError::Lost(ErrorKind::Closed)),
+                Ok(0) if !S::IS_DATAGRAM => {
+                    self.session.receive_end()?;
+                    let now = Instant::now();
+                    self.end_session(now, cx);
+                    return Ok(now);
+                }
                 Ok(length) => length,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 // The system has learned the path's MTU from a datagram that will time out.

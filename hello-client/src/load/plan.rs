@@ -26,6 +26,8 @@ pub(crate) struct Plan {
     pub(crate) connections: usize,
     /// The most messages in flight on one of them.
     pub(crate) window: u64,
+    /// Each message has a session of its own.
+    pub(crate) reconnect: bool,
     /// When messages are due; without it, one is sent for each reply.
     pub(crate) rate: Option<Rate>,
     /// The receive buffer of each UDP socket, in bytes.
@@ -74,6 +76,7 @@ impl Plan {
             size,
             connections: 1,
             window: 1,
+            reconnect: false,
             rate: None,
             udp_buffer: Self::UDP_BUFFER,
             drop_late: false,

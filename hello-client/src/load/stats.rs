@@ -49,6 +49,13 @@ pub(crate) enum Event<'a> {
     Overflowed(u64),
     /// All messages of a thread have become due, or the run was stopped.
     Paced(Pace),
+    /// A session of one message has ended as it should.
+    SessionEnded {
+        /// When it was due, or began.
+        since: Instant,
+        /// How long connecting took.
+        connected_in: Duration,
+    },
     /// How much the round trips on a thread's connections varied; at the end of its run.
     Varied(Jitter),
 }
@@ -82,6 +89,21 @@ pub(crate) trait Observer {
     fn on_tick(&mut self, _now: Instant) {}
 }
 
+/// The sessions of a run that has one for each message.
+#[derive(Clone, Debug)]
+pub(crate) struct Sessions {
+    /// How long connecting took.
+    pub(crate) connecting: Latency,
+    /// How long they were, from when they were due or began to the end of the stream.
+    pub(crate) whole: Latency,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self { connecting: Latency::new(), whole: Latency::new() }
+    }
+}
+
 /// The counts of a run. Messages from before the end of the warm-up are not in them; wrong replies
 /// and failed connections are, whenever they come.
 #[derive(Clone, Debug)]
@@ -91,6 +113,8 @@ pub(crate) struct Stats {
     pub(crate) latency: Latency,
     /// How much they varied from one to the next.
     pub(crate) jitter: Jitter,
+    /// The sessions that ended as they should, if each message has one.
+    pub(crate) sessions: Option<Sessions>,
     /// Messages that were not answered, or not in time.
     unanswered: u64,
     /// Messages that were due and did not leave.
@@ -130,6 +154,7 @@ impl Stats {
             warm_until,
             latency: Latency::new(),
             jitter: Jitter::default(),
+            sessions: None,
             unanswered: 0,
             unsent: 0,
             receive_buffer_drops: 0,
@@ -194,6 +219,13 @@ impl Stats {
         (self.received() > 0 && elapsed > 0.0).then(|| self.received() as f64 / elapsed)
     }
 
+    /// Sessions that ended in a second, if any did.
+    pub(crate) fn sessions_per_s(&self) -> Option<f64> {
+        let elapsed = self.elapsed().as_secs_f64();
+        let sessions = self.sessions.as_ref()?.whole.histogram().len();
+        (elapsed > 0.0).then(|| sessions as f64 / elapsed)
+    }
+
     /// Messages sent in a second; in an open loop, while they were due.
     pub(crate) fn sent_per_s(&self) -> Option<f64> {
         let (sent, period) = match self.paced {
@@ -208,6 +240,11 @@ impl Stats {
     pub(crate) fn add(&mut self, other: Self) {
         self.latency.add(&other.latency);
         self.jitter.add(other.jitter);
+        if let Some(other) = other.sessions {
+            let sessions = self.sessions.get_or_insert_default();
+            sessions.connecting.add(&other.connecting);
+            sessions.whole.add(&other.whole);
+        }
         self.unanswered += other.unanswered;
         self.unsent += other.unsent;
         self.receive_buffer_drops += other.receive_buffer_drops;
@@ -293,6 +330,14 @@ impl Observer for Stats {
                 self.paced = (sent, period);
                 self.limit = limit;
             }
+            Event::SessionEnded { since, connected_in } => {
+                if since >= warm_until {
+                    let sessions = self.sessions.get_or_insert_default();
+                    sessions.connecting.record(connected_in, 1);
+                    sessions.whole.record(now.saturating_duration_since(since), 1);
+                    self.ended = self.ended.max(now);
+                }
+            }
             Event::Varied(jitter) => self.jitter.add(jitter),
         }
     }
@@ -322,6 +367,7 @@ pub(super) mod tests {
                 Event::Unsent(count) => format!("unsent {count}"),
                 Event::Overflowed(count) => format!("overflowed {count}"),
                 Event::Paced(pace) => format!("{pace:?}"),
+                Event::SessionEnded { connected_in, .. } => format!("ended {connected_in:?}"),
                 Event::Varied(jitter) => format!("{jitter:?}"),
             });
         }

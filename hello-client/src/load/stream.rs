@@ -17,6 +17,8 @@ pub(super) struct StreamSession {
     session: ClientSession,
     timeout: Duration,
     is_welcomed: bool,
+    /// `exit` was said, and the end of the stream is waited for.
+    is_exiting: bool,
     pattern: Arc<[Vec<u8>]>,
     /// Which message of the pattern is next.
     next: usize,
@@ -68,6 +70,7 @@ impl Session for StreamSession {
             session: ClientSession::new(plan.target.framing, plan.size),
             timeout: plan.target.timeout(),
             is_welcomed: false,
+            is_exiting: false,
             pattern: Arc::clone(&plan.pattern),
             next: 0,
             output: Vec::new(),
@@ -143,6 +146,17 @@ impl Session for StreamSession {
         Some(batch)
     }
 
+    fn exit(&mut self, now: Instant) {
+        self.session.exit(&mut self.output);
+        self.is_exiting = true;
+        self.waiting_since = now;
+    }
+
+    fn receive_end(&mut self) -> Result<(), ConnectionError> {
+        let ended = self.session.receive_end().is_ok() && self.is_exiting;
+        if ended { Ok(()) } else { Err(ConnectionError::Lost(ErrorKind::Closed)) }
+    }
+
     fn receive(
         &mut self,
         mut input: &[u8],
@@ -174,7 +188,7 @@ impl Session for StreamSession {
 
     /// Nothing has come for the timeout, though something was pending.
     fn expire(&mut self, now: Instant, _: &mut dyn Observer) -> Result<(), ConnectionError> {
-        let is_pending = self.in_flight > 0 || !self.is_welcomed;
+        let is_pending = self.in_flight > 0 || !self.is_welcomed || self.is_exiting;
         if is_pending && now.saturating_duration_since(self.waiting_since) > self.timeout {
             return Err(ConnectionError::Lost(ErrorKind::Timeout));
         }

@@ -78,7 +78,9 @@ impl Baseline {
 
 impl Figures {
     fn of_stats(stats: &Stats) -> Self {
-        let latency = stats.latency.summary();
+        // What a user of whole sessions waits for is the whole session.
+        let latency = stats.sessions.as_ref().map_or(&stats.latency, |sessions| &sessions.whole);
+        let latency = latency.summary();
         Self {
             rate: stats.messages_per_s(),
             p50: latency.p50,
@@ -100,8 +102,9 @@ impl Figures {
         let figure = |path: &str| known(path).map(Value::as_f64);
         // Ping has no rate, and a usage error nothing at all.
         let rate = figure("/messages_per_s")?;
+        let times = if object.get("session_us").is_some() { "session_us" } else { "rtt_us" };
         let [p50, p99, p999] =
-            ["p50", "p99", "p999"].map(|name| figure(&format!("/rtt_us/{name}")));
+            ["p50", "p99", "p999"].map(|name| figure(&format!("/{times}/{name}")));
         let figures = Self { rate, p50: p50?, p99: p99?, p999: p999?, loss: 0.0, errors: 0.0 };
         let count = |path: &str| known(path)?.as_u64().ok_or(FOREIGN);
         let (lost, sent) = (count("/lost")?, count("/sent")?);

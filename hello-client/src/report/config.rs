@@ -11,6 +11,7 @@ use crate::options::{BenchOptions, Target};
 pub(super) struct Config {
     connections: usize,
     pipeline: u64,
+    reconnect: bool,
     size: usize,
     rate: Option<u64>,
     duration_s: Option<f64>,
@@ -26,6 +27,7 @@ impl Config {
         Self {
             connections: options.connections,
             pipeline: options.pipeline,
+            reconnect: options.reconnect,
             size: options.size,
             rate: options.rate,
             duration_s: options.duration().map(|duration| duration.as_secs_f64()),

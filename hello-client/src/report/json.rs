@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::compare::Comparison;
 use super::config::{BytesPerS, Config};
 use crate::error::{Error, ErrorKind};
-use crate::load::{ErrorCounts, LatencySummary, Limit, Stats};
+use crate::load::{ErrorCounts, LatencySummary, Limit, Sessions, Stats};
 use crate::options::{BenchOptions, PingOptions, Target};
 
 /// Writes `object` in one line.
@@ -163,6 +163,8 @@ pub(crate) struct BenchReport<'a> {
     behind_schedule: Option<bool>,
     #[serde(flatten)]
     measurement: Measurement<'a>,
+    #[serde(flatten)]
+    sessions: Option<SessionFigures>,
     #[serde(skip_serializing_if = "Option::is_none")]
     compare: Option<&'a Comparison>,
 }
@@ -190,7 +192,27 @@ impl<'a> BenchReport<'a> {
             bytes_per_s: BytesPerS::new(target, options.size, sent_per_s, messages_per_s),
             behind_schedule: options.rate.map(|_| stats.limit == Some(Limit::Client)),
             measurement: Measurement::new(stats, target),
+            sessions: options.reconnect.then(|| SessionFigures::new(stats)),
             compare,
+        }
+    }
+}
+
+/// What there is beside round trips, if each message has a session of its own.
+#[derive(Debug, Serialize)]
+struct SessionFigures {
+    sessions_per_s: Option<f64>,
+    connect_us: LatencySummary,
+    session_us: LatencySummary,
+}
+
+impl SessionFigures {
+    fn new(stats: &Stats) -> Self {
+        let Sessions { connecting, whole } = stats.sessions.clone().unwrap_or_default();
+        Self {
+            sessions_per_s: stats.sessions_per_s().map(per_s),
+            connect_us: connecting.summary(),
+            session_us: whole.summary(),
         }
     }
 }

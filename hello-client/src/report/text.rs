@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::load::{Latency, LatencySummary, Limit, Stats};
+use crate::load::{Latency, LatencySummary, Limit, Sessions, Stats};
 use crate::options::{BenchOptions, Target};
 use crate::units::{self, number, percent, plural, time, time_or_dash};
 
@@ -36,10 +36,36 @@ pub(crate) fn write_bench(
     write_pace(options, stats, &mut out)?;
     write_loss(options, target, stats, &mut out)?;
     write_errors(stats, &mut out)?;
-    let LatencySummary { min, mean, stddev, p50, p90, p99, p999, p9999, max, .. } =
-        stats.latency.summary();
-    let from = if options.rate.is_some() { ", from when a message was due" } else { "" };
-    writeln!(out, "Round trip  {}{from}", plural(stats.latency.summary().samples, "sample"))?;
+    let is_open = options.rate.is_some();
+    let from = if is_open { ", from when a message was due" } else { "" };
+    let Some(Sessions { connecting, whole }) = &stats.sessions else {
+        write_latency("Round trip", &stats.latency, from, &mut out)?;
+        if stats.received() > 0 {
+            writeln!(out)?;
+            write_histogram(&stats.latency, &mut out)?;
+        }
+        return out.flush();
+    };
+    write_latency("Connecting", connecting, "", &mut out)?;
+    write_latency("Round trip", &stats.latency, "", &mut out)?;
+    let from = if is_open { "when it was due" } else { "connecting" };
+    let from = format!(", {}, from {from} to the end", units::rate(stats.sessions_per_s()));
+    write_latency("Session", whole, &from, &mut out)?;
+    writeln!(out)?;
+    write_histogram(whole, &mut out)?;
+    out.flush()
+}
+
+/// Writes the percentiles of `latency`; `note` says more about its samples.
+fn write_latency(
+    heading: &str,
+    latency: &Latency,
+    note: &str,
+    mut out: impl Write,
+) -> io::Result<()> {
+    let LatencySummary { samples, min, mean, stddev, p50, p90, p99, p999, p9999, max } =
+        latency.summary();
+    writeln!(out, "{heading:<12}{}{note}", plural(samples, "sample"))?;
     for [(one, first), (two, second), (three, third)] in [
         [("min", min), ("p50", p50), ("p99", p99)],
         [("mean", mean), ("p90", p90), ("p99.9", p999)],
@@ -48,18 +74,16 @@ pub(crate) fn write_bench(
         let [first, second, third] = [first, second, third].map(time_or_dash);
         writeln!(out, "  {one:<7}{first:>9}   {two:<4}{second:>9}   {three:<7}{third:>9}")?;
     }
-    if stats.received() > 0 {
-        writeln!(out)?;
-        write_histogram(&stats.latency, &mut out)?;
-    }
-    out.flush()
+    Ok(())
 }
 
 fn load(options: &BenchOptions, target: &Target) -> String {
     let kind = if target.is_datagram() { "socket" } else { "connection" };
     let connections = plural(options.connections as u64, kind);
     let rate = match options.rate {
+        Some(rate) if options.reconnect => format!("{} sessions/s", number(rate)),
         Some(rate) => format!("{} messages/s", number(rate)),
+        None if options.reconnect => "a session for each message".to_owned(),
         None => format!("{} in flight on each", number(options.pipeline)),
     };
     let threads = match options.threads {

@@ -1,6 +1,8 @@
 //! Which of its addresses a server is at.
 
-use std::io;
+use std::io::{self, Read};
+use std::net::Shutdown;
+use std::time::Duration;
 
 use socket2::{SockAddr, Socket};
 
@@ -28,6 +30,16 @@ impl Route {
     pub(crate) fn unverified(target: &Target) -> Result<Self, Error> {
         let addresses = addresses(target, Deadline::after(target.timeout()))?;
         Ok(Self { addresses, preconnected: None })
+    }
+
+    /// Ends the first session, and waits until the server has, so that no other is rejected for it.
+    pub(crate) fn leave(&mut self, timeout: Duration) {
+        let Some(mut socket) = self.preconnected.take() else { return };
+        let closed = socket.set_nonblocking(false);
+        let closed = closed.and_then(|()| socket.set_read_timeout(Some(timeout)));
+        let closed = closed.and_then(|()| socket.shutdown(Shutdown::Write));
+        // It has nothing more to say. If it does not close, its sessions will show that.
+        let _ = closed.and_then(|()| socket.read(&mut [0]));
     }
 }
 
