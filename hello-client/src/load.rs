@@ -15,6 +15,7 @@ mod plan;
 mod schedule;
 mod stats;
 mod stream;
+mod tcp_totals;
 mod udp_drops;
 
 use std::io;
@@ -34,6 +35,7 @@ pub(crate) use latency::{Latency, LatencySummary};
 pub(crate) use plan::{Partition, Plan, validate_size};
 pub(crate) use schedule::Rate;
 pub(crate) use stats::{Batch, Event, Limit, Observer, Sessions, Stats};
+pub(crate) use tcp_totals::TcpTotals;
 
 /// Runs this partition of `plan` to its end or until `stop`.
 ///

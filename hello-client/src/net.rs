@@ -4,6 +4,7 @@ mod connect;
 mod deadline;
 mod icmp;
 mod resolve;
+mod tcp_info;
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -19,6 +20,7 @@ use crate::options::Target;
 
 pub(crate) use connect::{addresses, begin_connect, connect, connect_each, finish_connect};
 pub(crate) use deadline::{Deadline, Timeout};
+pub(crate) use tcp_info::TcpInfo;
 
 /// The pause between a failed attempt and the next one.
 pub(crate) const RETRY_INTERVAL: Duration = Duration::from_millis(100);

@@ -155,6 +155,7 @@ impl Observer for LinePrinter<'_> {
             | Event::Overflowed(_)
             | Event::Paced(_)
             | Event::SessionEnded { .. }
+            | Event::Tcp(_)
             | Event::Varied(_) => {}
         }
         self.stats.on_event(event, now);

@@ -6,7 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, FakeServer, FakeUdpServer, Finished, Process, Server, skipped};
+use crate::harness::{
+    Client, FakeServer, FakeUdpServer, Finished, Process, RawClient, Server, skipped, wait_until,
+};
 
 #[test]
 fn a_bench_over_tcp_counts_what_the_server_counts() {
@@ -80,6 +82,52 @@ fn a_bench_over_udp_counts_every_datagram() {
     assert_eq!((count("duplicated"), count("reordered")), (0, 0));
     let summary = server.summary();
     assert!(summary.count("greeted") >= count("received"), "{summary:?}");
+}
+
+#[test]
+fn tcp_tells_its_retransmits_and_its_round_trip_and_others_have_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let unix = format!("unix://{}/s", folder.path().display());
+    let server = Server::start(&format!("127.0.0.1:0 {unix}"));
+    for words in ["--messages 50 --connections 2", "--messages 50 --reconnect"] {
+        let (object, _) = bench(server.endpoint("tcp"), words);
+        assert_eq!(object["tcp"]["retransmits"], 0, "{object}");
+        assert!(object["tcp"]["rtt_us"].as_f64().expect("a number") > 0.0, "{object}");
+    }
+    for endpoint in [server.endpoint("udp"), &unix] {
+        let (object, _) = bench(endpoint, "--messages 50");
+        assert_eq!(object["tcp"], Value::Null, "{object}");
+    }
+    let words = "bench --messages 50 --warmup 0 -s";
+    let finished = Client::run(words.split(' ').chain([server.endpoint("tcp")]));
+    let text = finished.stdout_text();
+    assert!(text.contains("\nTCP         0 retransmits, its own round trip "), "{text}");
+}
+
+#[test]
+fn a_segment_that_is_sent_again_is_a_retransmit() {
+    let fake = FakeServer::open();
+    // With these waiting to be accepted, more than it listens for, the next SYN is dropped.
+    let waiting: Vec<_> = (0..17).map(|_| RawClient::connect(&fake.endpoint())).collect();
+    let words = "bench --messages 1 --warmup 0 --json -s";
+    let client = Client::start(words.split(' ').chain([&*fake.endpoint()]));
+    let endpoint = fake.endpoint();
+    let (_, port) = endpoint.rsplit_once(':').expect("a port");
+    let connecting = format!(":{:04X} 02 ", port.parse::<u16>().expect("a port"));
+    wait_until("it connects", || {
+        fs::read_to_string("/proc/net/tcp").is_ok_and(|table| table.contains(&connecting))
+    });
+    for _ in &waiting {
+        drop(fake.accept());
+    }
+    let mut session = fake.accept();
+    session.send(b"Welcome!\n");
+    session.expect(b"aaaaaaaaaaaaaaaa\n");
+    session.send(b"Hello, aaaaaaaaaaaaaaaa!\n");
+    let finished = client.wait();
+    let object: Value = serde_json::from_slice(&finished.stdout).expect("an object");
+    assert_eq!(finished.code, Some(0), "{object}");
+    assert!(object["tcp"]["retransmits"].as_u64().expect("a number") > 0, "{object}");
 }
 
 #[test]

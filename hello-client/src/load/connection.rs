@@ -17,9 +17,9 @@ use super::engine::ThreadContext;
 use super::jitter::{Jitter, Variation, Varying};
 use super::schedule::Schedule;
 use super::udp_drops::UdpDrops;
-use super::{Batch, ConnectionError, Event, Observer, Plan};
+use super::{Batch, ConnectionError, Event, Observer, Plan, TcpTotals};
 use crate::error::ErrorKind;
-use crate::net::{RETRY_INTERVAL, begin_connect, finish_connect, is_too_long};
+use crate::net::{RETRY_INTERVAL, TcpInfo, begin_connect, finish_connect, is_too_long};
 use whole_session::WholeSession;
 
 /// What is in flight on a connection, and what a reply means. It has no socket and no clock.
@@ -157,6 +157,16 @@ impl<S: Session> LoadConnection<S> {
     /// How much its round trips varied.
     pub(super) fn jitter(&self) -> Jitter {
         self.variation.jitter()
+    }
+
+    /// Adds what TCP knows of the connection, if there is one.
+    pub(super) fn sample_tcp(&self, totals: &mut TcpTotals) {
+        if let State::Connecting(socket, _) | State::Established(socket) = &self.state
+            && !S::IS_DATAGRAM
+            && let Some(info) = TcpInfo::of(socket)
+        {
+            totals.record(info);
+        }
     }
 
     /// Of the messages that are due from `from` until `now`, how many there are, and how many of
@@ -423,6 +433,7 @@ impl<S: Session> LoadConnection<S> {
             let dropped = self.take_drops(&UdpDrops::read());
             cx.count_drops(dropped, now);
         }
+        self.sample_tcp(&mut cx.tcp);
         self.put_back_unwritten(cx);
         self.give_up_session(cx);
         self.session.disconnect(&error, now, cx.observer);

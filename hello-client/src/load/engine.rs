@@ -18,7 +18,7 @@ use super::connection::{LoadConnection, Session};
 use super::schedule::{Quota, Timetable};
 use super::stats::{Event, Limit, Observer, Pace};
 use super::udp_drops::UdpDrops;
-use super::{Jitter, Partition, Plan};
+use super::{Jitter, Partition, Plan, TcpTotals};
 
 /// How often the engine looks for what has timed out, and for a stop.
 const TICK: Duration = Duration::from_millis(10);
@@ -48,6 +48,8 @@ pub(super) struct ThreadContext<'a> {
     pub(super) paused: Vec<Token>,
     /// How many connections have not sent all that is due.
     pub(super) behind: usize,
+    /// What TCP knew of the connections that have ended.
+    pub(super) tcp: TcpTotals,
 }
 
 impl ThreadContext<'_> {
@@ -129,6 +131,7 @@ impl<'a, S: Session> Engine<'a, S> {
                 registry: poll.registry().try_clone()?,
                 paused: Vec::new(),
                 behind: 0,
+                tcp: TcpTotals::default(),
             },
             poll,
             timetable: plan.timetable(),
@@ -235,6 +238,11 @@ impl<'a, S: Session> Engine<'a, S> {
         let mut jitter = Jitter::default();
         self.connections.iter().for_each(|one| jitter.add(one.jitter()));
         self.context.observer.on_event(Event::Varied(jitter), now);
+        for connection in &self.connections {
+            connection.sample_tcp(&mut self.context.tcp);
+        }
+        let totals = mem::take(&mut self.context.tcp);
+        self.context.observer.on_event(Event::Tcp(totals), now);
     }
 
     /// What the system has dropped since it was last asked.

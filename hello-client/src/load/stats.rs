@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use hello_proto::ReplyError;
 
-use super::{ConnectionError, ErrorCounts, Jitter, Latency};
+use super::{ConnectionError, ErrorCounts, Jitter, Latency, TcpTotals};
 use crate::error::{Error, ErrorKind};
 use crate::options::Target;
 use crate::thresholds::Thresholds;
@@ -56,6 +56,8 @@ pub(crate) enum Event<'a> {
         /// How long connecting took.
         connected_in: Duration,
     },
+    /// What TCP knew of a thread's connections; at the end of its run.
+    Tcp(TcpTotals),
     /// How much the round trips on a thread's connections varied; at the end of its run.
     Varied(Jitter),
 }
@@ -113,6 +115,8 @@ pub(crate) struct Stats {
     pub(crate) latency: Latency,
     /// How much they varied from one to the next.
     pub(crate) jitter: Jitter,
+    /// What TCP knew of the connections.
+    pub(crate) tcp: TcpTotals,
     /// The sessions that ended as they should, if each message has one.
     pub(crate) sessions: Option<Sessions>,
     /// Messages that were not answered, or not in time.
@@ -154,6 +158,7 @@ impl Stats {
             warm_until,
             latency: Latency::new(),
             jitter: Jitter::default(),
+            tcp: TcpTotals::default(),
             sessions: None,
             unanswered: 0,
             unsent: 0,
@@ -240,6 +245,7 @@ impl Stats {
     pub(crate) fn add(&mut self, other: Self) {
         self.latency.add(&other.latency);
         self.jitter.add(other.jitter);
+        self.tcp.add(other.tcp);
         if let Some(other) = other.sessions {
             let sessions = self.sessions.get_or_insert_default();
             sessions.connecting.add(&other.connecting);
@@ -338,6 +344,7 @@ impl Observer for Stats {
                     self.ended = self.ended.max(now);
                 }
             }
+            Event::Tcp(totals) => self.tcp.add(totals),
             Event::Varied(jitter) => self.jitter.add(jitter),
         }
     }
@@ -368,6 +375,7 @@ pub(super) mod tests {
                 Event::Overflowed(count) => format!("overflowed {count}"),
                 Event::Paced(pace) => format!("{pace:?}"),
                 Event::SessionEnded { connected_in, .. } => format!("ended {connected_in:?}"),
+                Event::Tcp(totals) => format!("{totals:?}"),
                 Event::Varied(jitter) => format!("{jitter:?}"),
             });
         }

@@ -253,6 +253,8 @@ struct Measurement<'a> {
     rtt_us: LatencySummary,
     /// The mean difference of a round trip to the one before it on its connection.
     jitter_us: Option<f64>,
+    /// Only of connections over TCP.
+    tcp: Option<Tcp>,
     sent: u64,
     received: u64,
     lost: u64,
@@ -261,6 +263,14 @@ struct Measurement<'a> {
     #[serde(flatten)]
     datagrams: Option<DatagramCounts>,
     errors: Errors<'a>,
+}
+
+/// What the system's TCP says of the connections, from their beginning to their end.
+#[derive(Debug, Serialize)]
+struct Tcp {
+    retransmits: u64,
+    /// The mean of the smoothed round trips that the connections had at their end.
+    rtt_us: Option<f64>,
 }
 
 /// What can happen to datagrams alone.
@@ -285,6 +295,10 @@ impl<'a> Measurement<'a> {
         Self {
             rtt_us: stats.latency.summary(),
             jitter_us: stats.jitter.micros().map(|micros| (micros * 1e3).round() / 1e3),
+            tcp: stats.tcp.retransmits().map(|retransmits| Tcp {
+                retransmits,
+                rtt_us: stats.tcp.round_trip().map(|micros| (micros * 1e3).round() / 1e3),
+            }),
             sent: stats.sent(),
             received: stats.received(),
             lost: stats.lost(),

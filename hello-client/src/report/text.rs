@@ -36,6 +36,10 @@ pub(crate) fn write_bench(
     write_pace(options, stats, &mut out)?;
     write_loss(options, target, stats, &mut out)?;
     write_errors(stats, &mut out)?;
+    if let Some(retransmits) = stats.tcp.retransmits() {
+        let (retransmits, rtt) = (plural(retransmits, "retransmit"), stats.tcp.round_trip());
+        writeln!(out, "TCP         {retransmits}, its own round trip {}", time_or_dash(rtt))?;
+    }
     let is_open = options.rate.is_some();
     let from = if is_open { ", from when a message was due" } else { "" };
     let Some(Sessions { connecting, whole }) = &stats.sessions else {

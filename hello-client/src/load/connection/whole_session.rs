@@ -96,6 +96,7 @@ impl<S: Session> LoadConnection<S> {
     /// The stream has ended, as it should after `exit`: the server closes first, so that the system
     /// keeps the port in TIME_WAIT on its side.
     pub(super) fn end_session(&mut self, now: Instant, cx: &mut ThreadContext<'_>) {
+        self.sample_tcp(&mut cx.tcp);
         if let Some(WholeSession { batch, connected_in, .. }) = self.whole.take() {
             cx.observer.on_event(Event::SessionEnded { since: batch.since, connected_in }, now);
         }
