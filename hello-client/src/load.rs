@@ -5,6 +5,7 @@
 //! measuring can be tested to the nanosecond. A [`connection`] is one of these sessions on a socket,
 //! and the [`engine`] the loop of a thread.
 
+mod addresses;
 mod connection;
 mod connection_error;
 mod datagram;

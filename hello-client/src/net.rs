@@ -146,7 +146,7 @@ pub(crate) fn is_too_long(error: &io::Error) -> bool {
 }
 
 /// An address as people write it, with `@` before a name in the abstract namespace, as in ss(8).
-fn address_text(address: &SockAddr) -> Option<String> {
+pub(crate) fn address_text(address: &SockAddr) -> Option<String> {
     if let Some(address) = address.as_socket() {
         return Some(address.to_string());
     }

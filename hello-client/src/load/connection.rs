@@ -91,6 +91,12 @@ pub(super) trait Session {
     /// The session has, as a whole.
     fn expire(&mut self, now: Instant, observer: &mut dyn Observer) -> Result<(), ConnectionError>;
 
+    /// Whether so much was lost in a row that the server may have moved. A stream says itself that
+    /// it has ended.
+    fn is_silent(&self) -> bool {
+        false
+    }
+
     /// Nothing in flight will be answered; all of it was written.
     fn disconnect(&mut self, why: &ConnectionError, now: Instant, observer: &mut dyn Observer);
 }
@@ -105,8 +111,10 @@ pub(super) struct LoadConnection<S> {
     whole: Option<WholeSession>,
     state: State,
     token: Token,
-    /// Which of the plan's addresses to try, modulo their number.
+    /// Which address to try, modulo their number.
     address: usize,
+    /// How many lookups of the name the choice of this address takes into account.
+    lookups: u64,
     /// The socket was connected before the run, and the server has welcomed it.
     is_preconnected: bool,
     is_reached: bool,
@@ -140,6 +148,7 @@ impl<S: Session> LoadConnection<S> {
             state: State::Backoff(ConnectionError::Connect(ErrorKind::Closed), plan.start),
             token,
             address: 0,
+            lookups: 0,
             is_preconnected: false,
             is_reached: false,
             is_blocked: false,
@@ -202,7 +211,10 @@ impl<S: Session> LoadConnection<S> {
             State::Connecting(_, since) if now.saturating_duration_since(*since) > timeout => {
                 Err(ConnectionError::Connect(ErrorKind::Timeout))
             }
-            State::Established(_) => self.session.expire(now, cx.observer),
+            State::Established(_) => {
+                let expired = self.session.expire(now, cx.observer);
+                expired.and_then(|()| self.follow_name(now, cx))
+            }
             State::Connecting(..) | State::Backoff(..) => Ok(()),
         };
         match outcome {
@@ -359,8 +371,34 @@ impl<S: Session> LoadConnection<S> {
         dropped.saturating_sub(mem::replace(&mut self.dropped_before, dropped))
     }
 
+    /// From a server that has fallen silent, goes to another address of its name, if it has one.
+    fn follow_name(
+        &mut self,
+        now: Instant,
+        cx: &mut ThreadContext<'_>,
+    ) -> Result<(), ConnectionError> {
+        if !self.session.is_silent() {
+            return Ok(());
+        }
+        cx.addresses.look_up(now);
+        let before = mem::replace(&mut self.lookups, cx.addresses.lookups());
+        if self.lookups == before {
+            return Ok(());
+        }
+        let State::Established(socket) = &self.state else { return Ok(()) };
+        let peer = socket.peer_addr().map_err(lost)?;
+        if let Some(other) = cx.addresses.other_than(&peer, self.address) {
+            self.address = other;
+            self.is_reached = false;
+            self.put_back_unwritten(cx);
+            self.abandon(now, cx);
+            self.connect(now, cx)?;
+        }
+        Ok(())
+    }
+
     fn connect(&mut self, now: Instant, cx: &ThreadContext<'_>) -> Result<(), ConnectionError> {
-        let address = &cx.plan.addresses[self.address % cx.plan.addresses.len()];
+        let address = cx.addresses.get(self.address);
         let socket = begin_connect(&cx.plan.target, address)
             .map_err(|error| ConnectionError::Connect(error.kind))?;
         if let Endpoint::Udp(_) = cx.plan.target.endpoint {
@@ -434,6 +472,7 @@ impl<S: Session> LoadConnection<S> {
             cx.count_drops(dropped, now);
         }
         self.sample_tcp(&mut cx.tcp);
+        cx.addresses.look_up(now);
         self.put_back_unwritten(cx);
         self.give_up_session(cx);
         self.session.disconnect(&error, now, cx.observer);

@@ -42,7 +42,7 @@ impl ConnectionError {
     }
 
     /// What went wrong, from the fixed list.
-    pub(super) fn kind(&self) -> ErrorKind {
+    pub(crate) fn kind(&self) -> ErrorKind {
         match self {
             Self::Connect(kind) | Self::Lost(kind) => *kind,
             Self::Server(_) => ErrorKind::Server,

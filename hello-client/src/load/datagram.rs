@@ -29,6 +29,8 @@ pub(super) struct DatagramSession {
     in_flight: u64,
     /// The latest message that was answered in time.
     latest: Option<u64>,
+    /// How many were lost since something was last answered.
+    lost_in_a_row: u64,
     /// Messages that were lost, to know a reply that comes late from one that comes twice.
     lost: BTreeMap<u64, Instant>,
 }
@@ -44,6 +46,9 @@ struct InFlight {
 impl DatagramSession {
     /// How many lost messages are remembered, the last ones.
     const LOST_HISTORY: usize = 1 << 16;
+
+    /// So many lost in a row are no accident.
+    const SILENCE: u64 = 3;
 
     fn replied(
         &mut self,
@@ -79,6 +84,7 @@ impl DatagramSession {
             self.base += 1;
             if let Some(batch) = lost {
                 self.in_flight -= 1;
+                self.lost_in_a_row += 1;
                 self.lost.insert(batch.first, batch.since);
                 if self.lost.len() > Self::LOST_HISTORY {
                     self.lost.pop_first();
@@ -122,11 +128,14 @@ impl Session for DatagramSession {
             base: 0,
             in_flight: 0,
             latest: None,
+            lost_in_a_row: 0,
             lost: BTreeMap::new(),
         }
     }
 
-    fn start(&mut self, _: &Plan, _: Instant) {}
+    fn start(&mut self, _: &Plan, _: Instant) {
+        self.lost_in_a_row = 0;
+    }
 
     fn is_ready(&self) -> bool {
         true
@@ -185,6 +194,7 @@ impl Session for DatagramSession {
             observer.on_event(Event::Wrong(None, &error), now);
             return Ok(());
         };
+        self.lost_in_a_row = 0;
         let position = answered.checked_sub(self.base).and_then(|at| usize::try_from(at).ok());
         match position.and_then(|at| self.window.get_mut(at)?.take()) {
             Some(message) => self.replied(answered, message, now, observer),
@@ -204,6 +214,10 @@ impl Session for DatagramSession {
             observer.on_event(Event::Lost(batch, &ConnectionError::Lost(ErrorKind::Timeout)), now);
         }
         Ok(())
+    }
+
+    fn is_silent(&self) -> bool {
+        self.lost_in_a_row >= Self::SILENCE
     }
 
     fn disconnect(&mut self, why: &ConnectionError, now: Instant, observer: &mut dyn Observer) {

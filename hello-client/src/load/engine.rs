@@ -14,6 +14,7 @@ use rustix::time::{
     timerfd_settime,
 };
 
+use super::addresses::Addresses;
 use super::connection::{LoadConnection, Session};
 use super::schedule::{Quota, Timetable};
 use super::stats::{Event, Limit, Observer, Pace};
@@ -39,6 +40,7 @@ const LATE: u64 = 1;
 /// What the connections of one thread share.
 pub(super) struct ThreadContext<'a> {
     pub(super) plan: &'a Plan,
+    pub(super) addresses: Addresses,
     pub(super) observer: &'a mut dyn Observer,
     pub(super) quota: Quota,
     pub(super) buffer: Vec<u8>,
@@ -124,6 +126,7 @@ impl<'a, S: Session> Engine<'a, S> {
             partition: (partition.index, partition.count),
             context: ThreadContext {
                 plan,
+                addresses: Addresses::new(plan),
                 observer,
                 quota,
                 buffer: vec![0; READ_BUFFER],
@@ -177,6 +180,7 @@ impl<'a, S: Session> Engine<'a, S> {
             self.is_warm = true;
             self.take_drops();
         }
+        self.context.addresses.update();
         for connection in &mut self.connections {
             connection.on_tick(now, &mut self.context);
         }

@@ -18,6 +18,8 @@ pub(crate) struct Plan {
     pub(crate) target: Target,
     /// The addresses to try: of a server that was reached, only the one it was reached at.
     pub(crate) addresses: Vec<SockAddr>,
+    /// Whether the name is looked up again when the server has gone.
+    pub(crate) follows_name: bool,
     /// The messages on a stream, which repeat.
     pub(crate) pattern: Arc<[Vec<u8>]>,
     /// The bytes of a message.
@@ -72,6 +74,7 @@ impl Plan {
         Self {
             target,
             addresses,
+            follows_name: false,
             pattern: pattern(size).collect(),
             size,
             connections: 1,

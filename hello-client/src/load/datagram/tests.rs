@@ -201,3 +201,22 @@ proptest! {
         prop_assert!(datagrams.window.is_empty());
     }
 }
+
+#[test]
+fn three_lost_in_a_row_are_silence_and_any_reply_or_another_socket_ends_it() {
+    let start = Instant::now();
+    let mut datagrams = new_session(16);
+    let mut notes = Notes::default();
+    let replies = send(&mut datagrams, 6, start);
+    let late = start + SECOND + Duration::from_millis(2);
+    datagrams.expire(late, &mut notes).unwrap();
+    assert!(!datagrams.is_silent(), "two are lost");
+    datagrams.expire(late + Duration::from_millis(1), &mut notes).unwrap();
+    assert!(datagrams.is_silent());
+    receive(&mut datagrams, &[&replies[0]], late);
+    assert!(!datagrams.is_silent(), "it is there, and slow");
+    datagrams.expire(late + SECOND, &mut notes).unwrap();
+    assert!(datagrams.is_silent());
+    datagrams.start(&Plan::new(target(&[]), vec![], 16), late);
+    assert!(!datagrams.is_silent());
+}
