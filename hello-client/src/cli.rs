@@ -87,7 +87,7 @@ pub(crate) enum Task {
     Check(CheckOptions, Vec<Target>),
     Say(SayOptions, Target),
     Bench(BenchOptions, Target),
-    Ping(PingOptions, Target),
+    Ping(PingOptions, Vec<Target>),
 }
 
 /// Why there is nothing to run.
@@ -99,9 +99,20 @@ pub(crate) enum Exit {
     Usage {
         /// What is wrong with it.
         error: Error,
-        /// Whether it asks for JSON all the same.
-        json: bool,
+        /// What it asks for all the same.
+        format: Format,
     },
+}
+
+/// What is printed of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Lines for people.
+    Text,
+    /// One object.
+    Json,
+    /// An object a line.
+    JsonLines,
 }
 
 /// Reads a command line, the program's name first, where `environment` is the value of
@@ -114,8 +125,13 @@ pub(crate) fn parse(
     words: Vec<OsString>,
     environment: Option<OsString>,
 ) -> Result<(Task, OutputOptions), Exit> {
-    let json = words.iter().skip(1).take_while(|word| *word != "--").any(|word| word == "--json");
-    let usage = |message| Exit::Usage { error: Error::usage(message), json };
+    let has = |flag| words.iter().skip(1).take_while(|word| *word != "--").any(|word| word == flag);
+    let format = match (has("--json-lines"), has("--json")) {
+        (true, _) => Format::JsonLines,
+        (false, true) => Format::Json,
+        (false, false) => Format::Text,
+    };
+    let usage = |message| Exit::Usage { error: Error::usage(message), format };
     match Cli::try_parse_from(words) {
         Ok(cli) => cli.validate(environment).map_err(usage),
         Err(error) if error.use_stderr() => Err(usage(one_line(&error))),
@@ -174,11 +190,14 @@ impl Cli {
                 Task::Bench(bench, target)
             }
             Command::Ping(mut ping) => {
-                let endpoint = Vec::from_iter(ping.endpoint.take());
-                let servers = servers(endpoint, mem::take(&mut ping.servers))?;
-                let target = server.target(servers, measurement_timeout)?;
-                validate_size(ping.size, &target)?;
-                Task::Ping(ping, target)
+                if ping.json_lines && output.json {
+                    return Err("--json-lines cannot be used with --json".to_owned());
+                }
+                let endpoints = mem::take(&mut ping.endpoints);
+                let servers = servers(endpoints, mem::take(&mut ping.servers))?;
+                let targets = server.targets(servers, &[Endpoint::Tcp], measurement_timeout)?;
+                targets.iter().try_for_each(|target| validate_size(ping.size, target))?;
+                Task::Ping(ping, targets)
             }
         };
         Ok((task, output))

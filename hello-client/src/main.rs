@@ -22,23 +22,29 @@ use std::process::ExitCode;
 use env_logger::Env;
 use log::LevelFilter;
 
-use cli::{Exit, Task};
+use cli::{Exit, Format, Task};
 use say::Transcript;
 
 fn main() -> ExitCode {
-    let out = io::stdout().lock();
+    let out = || io::stdout().lock();
     match cli::parse(env::args_os().collect(), env::var_os("HELLO_SERVER")) {
         Ok((task, output)) => {
             log_to_stderr(output.log_level());
             match task {
-                Task::Check(options, targets) => check::run(&options, &targets, &output, out),
-                Task::Say(options, target) => say::run(&options, &target, &output, out),
-                Task::Bench(options, target) => bench::run(&options, &target, &output, out),
-                Task::Ping(options, target) => ping::run(&options, &target, &output, out),
+                Task::Check(options, targets) => check::run(&options, &targets, &output, out()),
+                Task::Say(options, target) => say::run(&options, &target, &output, out()),
+                Task::Bench(options, target) => bench::run(&options, &target, &output, out()),
+                // Its threads write, and lock it for each line.
+                Task::Ping(options, targets) => {
+                    ping::run(&options, &targets, &output, io::stdout())
+                }
             }
         }
         Err(Exit::Help) => ExitCode::SUCCESS,
-        Err(Exit::Usage { error, json }) => Transcript::new(None, json, out).finish(Err(error)),
+        Err(Exit::Usage { error, format: Format::JsonLines }) => ping::refuse(error, out()),
+        Err(Exit::Usage { error, format }) => {
+            Transcript::new(None, format == Format::Json, out()).finish(Err(error))
+        }
     }
 }
 

@@ -84,15 +84,28 @@ Examples:
   hello-client ping                              until Ctrl-C
   hello-client ping --count 5 --interval 200ms   five times, quickly
   hello-client ping udp://db1:9999               does a datagram get there and back?
+  hello-client ping db1:9999 udp://db1:9999 -D   both at once, each line with its time
+  hello-client ping db1:9999 --json-lines | jq .down_s
 
-The messages leave on one connection, or from one socket. While the server is away
-they are lost; once it is back they are answered again.
+The messages to an endpoint leave on one connection, or from one socket. While the
+server is away they are lost: a line says when it has gone, and with the first reply
+after that another one for how long it was down, from when the connection was lost or
+the first lost message was sent. Its name is looked up again meanwhile, at most once
+a second; over UDP, where nothing is refused, after three messages lost in a row.
+
+--json-lines prints an object an event, with its type and the time (RFC 3339, UTC) at
+which it happened; with several endpoints, with its endpoint; and what else there is:
+  reply, late        seq, rtt_us; late is a reply to a message that was lost before
+  lost, wrong        seq, error: {kind, message}; a wrong reply may be to none
+  duplicated         a reply came twice
+  down, up           error: why it has gone; down_s: how long it was gone
+  summary            the last line of each endpoint: the object of --json
 
 Exit codes:
   0  at least one message was answered
   1  something came back, but none was, or a reply was wrong, or a threshold is exceeded
   2  the command line asks for what cannot be done; nothing was sent
-  3  nothing ever came back";
+  3  nothing ever came back from at least one of them";
 
 /// Small enough that no time to which it is added overflows.
 const MAX_DURATION: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -274,21 +287,28 @@ impl BenchOptions {
 
 /// Round trips one by one, as ping(8) does
 ///
-/// Sends a message each --interval, prints a line for each, and on the end or Ctrl-C
-/// the loss and the percentiles. With --json the lines go to standard error.
+/// Sends a message each --interval to each ENDPOINT, all at the same time, prints a line
+/// for each, and on the end or Ctrl-C the loss and the percentiles. With --json the
+/// lines go to standard error.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 #[command(after_help = SHORT_HELP, after_long_help = PING_EXAMPLES)]
 pub(crate) struct PingOptions {
-    /// Where the server listens, as with --server
+    /// Where the servers listen, as with --server
     #[arg(value_name = "ENDPOINT", value_parser = endpoint)]
-    pub(crate) endpoint: Option<EndpointSpec>,
+    pub(crate) endpoints: Vec<EndpointSpec>,
     /// From one message to the next
     #[arg(short, long, value_name = "DURATION", value_parser = positive, default_value = "1s")]
     pub(crate) interval: Duration,
     /// How many messages; without it, for ever
     #[arg(short, long, value_name = "N", value_parser = count::<u64>())]
     pub(crate) count: Option<u64>,
+    /// Put the time before each line, in seconds since 1970, as ping(8) does
+    #[arg(short = 'D', long, conflicts_with = "json_lines")]
+    pub(crate) timestamps: bool,
+    /// Print a JSON object as each event happens, and a summary at the end
+    #[arg(long)]
+    pub(crate) json_lines: bool,
     /// The bytes of a message; over udp and unixgram at least 12, for its number
     #[arg(long, value_name = "BYTES", value_parser = size(), default_value = "16")]
     pub(crate) size: usize,

@@ -1,53 +1,138 @@
-//! Round trips one by one.
+//! Round trips one by one, to one or many servers at the same time.
 
-use std::fmt::Display;
+mod lines;
+mod presence;
+
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
 
 use crate::bench::explain;
 use crate::error::{Error, ErrorKind};
-use crate::load::{self, Batch, ConnectionError, Event, Observer, Partition, Plan, Rate, Stats};
+use crate::load::{self, ConnectionError, Partition, Plan, Rate, Stats};
+use crate::net::max_connections;
 use crate::options::{OutputOptions, PingOptions, Target};
-use crate::report::{self, json, text};
+use crate::report::json::{self, Object, PingReport};
+use crate::report::{self, text};
 use crate::session::{Route, locate};
-use crate::units::{plural, time};
+use crate::units::plural;
+use lines::{IgnoreErrors, LinePrinter, Lines, Style};
 
-/// Pings, and reports on `out`.
+/// How often it looks for a stop while the server is being located.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Pings all `targets` at the same time, and reports on `out`.
 pub(crate) fn run(
     options: &PingOptions,
-    target: &Target,
+    targets: &[Target],
     output: &OutputOptions,
-    mut out: impl Write,
+    mut out: impl Write + Send,
 ) -> ExitCode {
-    // Under --json the object is alone on standard output.
-    let measured = if output.json {
-        measure(options, target, &mut IgnoreErrors(io::stderr()))
-    } else {
-        measure(options, target, &mut out)
+    let stop = match load::stop_on_signal() {
+        Ok(stop) => stop,
+        Err(error) => return report::finish(None::<&str>, Err(failed(error))),
     };
-    let (stats, outcome) = match measured {
+    // Raises the limit. An endpoint for which that does not suffice says so itself.
+    max_connections(targets.len());
+    // Under --json the object is alone on standard output.
+    let mut stderr = IgnoreErrors(io::stderr());
+    let lines = Lines::new(if output.json { &mut stderr } else { &mut out }, &stop);
+    let pings = ping_all(options, targets, &lines, &stop);
+    if let Err(error) = lines.finish() {
+        // What was measured was cut short.
+        return unwritten(error);
+    }
+    let written = write(options, &pings, output, out);
+    let codes = pings.into_iter().map(|ping| {
+        let code = ping.outcome.as_ref().map_or_else(Error::exit_code, |()| 0);
+        report::finish(Some(&ping.target.endpoint), ping.outcome);
+        code
+    });
+    match (codes.max(), written) {
+        (Some(0) | None, Err(error)) => unwritten(error),
+        (code, _) => ExitCode::from(code.unwrap_or_default()),
+    }
+}
+
+/// Who closes standard output has read enough, which is no error.
+fn unwritten(error: io::Error) -> ExitCode {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        _ => report::finish(None::<&str>, Err(Error::output(error))),
+    }
+}
+
+/// Says what is wrong with a command line that asks for `--json-lines`: as a summary of a run that did
+/// not begin.
+pub(crate) fn refuse(error: Error, out: impl Write) -> ExitCode {
+    let outcome = Err(error);
+    // The error is on standard error, too.
+    let _ = json::write_object(&Summary::new(Object::new(&(), &outcome)), out);
+    report::finish(None::<&str>, outcome)
+}
+
+/// What was measured on the path to one server, and whether that is as it should be.
+struct Ping<'a> {
+    target: &'a Target,
+    stats: Stats,
+    outcome: Result<(), Error>,
+}
+
+impl<'a> Ping<'a> {
+    /// One that could not begin.
+    fn failed(target: &'a Target, error: Error) -> Self {
+        let mut stats = Stats::new(Instant::now());
+        stats.connection_errors.count(&ConnectionError::Connect(error.kind), 1);
+        Self { target, stats, outcome: Err(error) }
+    }
+}
+
+fn ping_all<'a>(
+    options: &PingOptions,
+    targets: &'a [Target],
+    lines: &Lines<'_>,
+    stop: &AtomicBool,
+) -> Vec<Ping<'a>> {
+    let style = Style::new(options, targets);
+    let style = &style;
+    thread::scope(|scope| {
+        let spawn = |target| {
+            let ping = move || ping(options, target, style, lines, stop);
+            (target, thread::Builder::new().spawn_scoped(scope, ping))
+        };
+        let threads: Vec<_> = targets.iter().map(spawn).collect();
+        let pings = threads.into_iter().map(|(target, thread)| match thread {
+            Ok(thread) => thread.join().expect("the panic hook has reported it"),
+            Err(error) => Ping::failed(target, failed(error)),
+        });
+        pings.collect()
+    })
+}
+
+/// Pings one server.
+fn ping<'a>(
+    options: &PingOptions,
+    target: &'a Target,
+    style: &Style,
+    lines: &Lines<'_>,
+    stop: &AtomicBool,
+) -> Ping<'a> {
+    match measure(options, target, style, lines, stop) {
         Ok((stats, unreached)) => {
             let outcome = stats.evaluate(target, &options.thresholds);
             // Why the server was not there in the first place says more than what followed from it.
             let outcome =
                 outcome.map_err(|error| unreached.filter(|_| !stats.is_reached).unwrap_or(error));
             let outcome = outcome.map_err(|error| explain(error, &stats, target, options.size));
-            (stats, outcome)
+            Ping { target, stats, outcome }
         }
-        Err(error) => {
-            let mut stats = Stats::new(Instant::now());
-            stats.connection_errors.count(&ConnectionError::Connect(error.kind), 1);
-            (stats, Err(error))
-        }
-    };
-    let reported = if output.json {
-        json::write(&json::PingReport::new(options, target, &stats), &outcome, out)
-    } else {
-        text::write_ping(target, &stats, out).map_err(Error::output)
-    };
-    report::finish(Some(&target.endpoint), outcome.and(reported))
+        Err(error) => Ping::failed(target, error),
+    }
 }
 
 /// The counts, and why the server was not there at first.
@@ -58,9 +143,16 @@ pub(crate) fn run(
 fn measure(
     options: &PingOptions,
     target: &Target,
-    lines: &mut dyn Write,
+    style: &Style,
+    lines: &Lines<'_>,
+    stop: &AtomicBool,
 ) -> Result<(Stats, Option<Error>), Error> {
-    let (route, unreached) = match locate(target) {
+    let Some(located) = locate_until(target, stop)? else {
+        let mut stats = Stats::new(Instant::now());
+        stats.is_interrupted = true;
+        return Ok((stats, None));
+    };
+    let (route, unreached) = match located {
         Err(error) if error.kind == ErrorKind::Unresolved || !target.wait.is_zero() => {
             return Err(error);
         }
@@ -68,97 +160,104 @@ fn measure(
         Err(error) => (Route::unverified(target)?, Some(error)),
         Ok(route) => (route, None),
     };
-    let failed = |error: io::Error| Error::unreached(ErrorKind::Unreachable, error.to_string());
-    let stop = load::stop_on_signal().map_err(failed)?;
-    let (size, interval) = (plural(options.size as u64, "byte"), options.interval);
-    writeln!(lines, "PING {}: {size} every {interval:?}", target.endpoint)
-        .and_then(|()| lines.flush())
-        .map_err(Error::output)?;
+    if !options.json_lines {
+        let (size, interval) = (plural(options.size as u64, "byte"), options.interval);
+        lines.write(&format!("PING {}: {size} every {interval:?}", target.endpoint));
+    }
     let plan = Plan {
         window: u64::MAX,
         rate: Some(Rate { period: options.interval, messages: 1 }),
         drop_late: true,
         messages: options.count,
+        follows_name: true,
         ..Plan::new(target.clone(), route.addresses, options.size)
     };
-    let stats = Stats::new(plan.start);
-    let mut printer = LinePrinter { size: options.size, stats, lines, stop: &stop };
+    let mut printer = LinePrinter::new(target, Stats::new(plan.start), style, lines);
     let partition = Partition { index: 0, count: 1, preconnected: route.preconnected };
-    load::run(&plan, partition, &mut printer, &stop).map_err(failed)?;
-    let mut stats = printer.stats;
+    load::run(&plan, partition, &mut printer, stop).map_err(failed)?;
+    let mut stats = printer.into_stats();
     stats.is_interrupted = stop.load(Ordering::Relaxed);
     Ok((stats, unreached))
 }
 
-/// What cannot be written is dropped: nothing depends on it.
-struct IgnoreErrors<W>(W);
-
-impl<W: Write> Write for IgnoreErrors<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(self.0.write(bytes).unwrap_or(bytes.len()))
+/// The way to the server, or why there is none; nothing if it was stopped before that was known. With
+/// `--wait` that may take long.
+///
+/// # Errors
+///
+/// There is no thread for it.
+fn locate_until(target: &Target, stop: &AtomicBool) -> Result<Option<Result<Route, Error>>, Error> {
+    let (sender, located) = mpsc::channel();
+    let target = target.clone();
+    // Most of what it does cannot be interrupted; after a stop its thread is abandoned.
+    thread::Builder::new().spawn(move || sender.send(locate(&target))).map_err(failed)?;
+    while !stop.load(Ordering::Relaxed) {
+        match located.recv_timeout(TICK) {
+            Ok(located) => return Ok(Some(located)),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => panic!("the panic hook has reported it"),
+        }
     }
+    Ok(None)
+}
 
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush().or(Ok(()))
+/// The system refuses what every run needs.
+fn failed(error: io::Error) -> Error {
+    Error::unreached(ErrorKind::Unreachable, error.to_string())
+}
+
+/// Writes what comes at the end.
+///
+/// # Errors
+///
+/// Those of `out`.
+fn write(
+    options: &PingOptions,
+    pings: &[Ping<'_>],
+    output: &OutputOptions,
+    mut out: impl Write,
+) -> io::Result<()> {
+    /// What `--json` prints of several endpoints.
+    #[derive(Serialize)]
+    struct Report<R> {
+        outcome: &'static str,
+        pings: Vec<R>,
+    }
+    fn report<'a>(options: &PingOptions, ping: &'a Ping<'_>) -> PingReport<'a> {
+        PingReport::new(options, ping.target, &ping.stats)
+    }
+    if output.json
+        && let [ping] = pings
+    {
+        json::write_object(&Object::new(&report(options, ping), &ping.outcome), out)
+    } else if output.json {
+        let is_ok = pings.iter().all(|ping| ping.outcome.is_ok());
+        let outcome = if is_ok { "ok" } else { "failed" };
+        let reports: Vec<_> =
+            pings.iter().map(|ping| (report(options, ping), &ping.outcome)).collect();
+        let objects = reports.iter().map(|(report, outcome)| Object::new(report, outcome));
+        json::write_object(&Report { outcome, pings: objects.collect() }, out)
+    } else if options.json_lines {
+        pings.iter().try_for_each(|ping| {
+            let report = report(options, ping);
+            json::write_object(&Summary::new(Object::new(&report, &ping.outcome)), &mut out)
+        })
+    } else {
+        pings.iter().try_for_each(|ping| text::write_ping(ping.target, &ping.stats, &mut out))
     }
 }
 
-/// Counts, and writes a line for each message.
-struct LinePrinter<'a> {
-    size: usize,
-    stats: Stats,
-    lines: &'a mut dyn Write,
-    /// Set when `lines` cannot be written any more.
-    stop: &'a AtomicBool,
+/// The last line of an endpoint under `--json-lines`: the object of `--json`, with its type.
+#[derive(Serialize)]
+struct Summary<O> {
+    r#type: &'static str,
+    #[serde(flatten)]
+    object: O,
 }
 
-impl LinePrinter<'_> {
-    fn print_each(&mut self, batch: Batch, what: impl Display) {
-        // A signal ends it within a batch, too.
-        let numbers = batch.first..batch.first + batch.count;
-        for number in numbers.take_while(|_| !self.stop.load(Ordering::Relaxed)) {
-            self.print(format_args!("seq={} {what}", number + 1));
-        }
-    }
-
-    fn print(&mut self, line: impl Display) {
-        if writeln!(self.lines, "{line}").and_then(|()| self.lines.flush()).is_err() {
-            self.stop.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
-impl Observer for LinePrinter<'_> {
-    fn on_event(&mut self, event: Event<'_>, now: Instant) {
-        let size = self.size;
-        let rtt = |batch: &Batch| {
-            let round_trip = now.saturating_duration_since(batch.since);
-            time(round_trip.as_nanos() as f64 / 1e3)
-        };
-        match &event {
-            Event::Answered(batch) => {
-                self.print_each(*batch, format_args!("bytes={size} rtt={}", rtt(batch)));
-            }
-            Event::Lost(batch, why) => self.print_each(*batch, format_args!("lost: {why}")),
-            Event::Late(batch) => {
-                self.print_each(*batch, format_args!("late: bytes={size} rtt={}", rtt(batch)));
-            }
-            Event::Wrong(Some(batch), wrong) => {
-                self.print_each(*batch, format_args!("wrong: {wrong}"));
-            }
-            Event::Wrong(None, wrong) => self.print(format_args!("wrong: {wrong}")),
-            Event::Duplicated => self.print("a reply came twice"),
-            Event::Reordered(_)
-            | Event::Reached
-            | Event::Failed(_)
-            | Event::Unsent(_)
-            | Event::Overflowed(_)
-            | Event::Paced(_)
-            | Event::SessionEnded { .. }
-            | Event::Tcp(_)
-            | Event::Varied(_) => {}
-        }
-        self.stats.on_event(event, now);
+impl<O> Summary<O> {
+    fn new(object: O) -> Self {
+        Self { r#type: "summary", object }
     }
 }
 

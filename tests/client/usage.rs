@@ -30,7 +30,7 @@ fn usage_errors_are_one_line_that_names_the_mistake() {
         ("-s 9999", &["--server", "the host is missing, as in 127.0.0.1:9999 (a size is --size)"]),
         ("-s unix:/tmp/x", &["--server", "the slashes are missing, as in unix:///tmp/x"]),
         ("-s 127.0.0.1:1 -s 127.0.0.1:2", &["--server", "127.0.0.1:1", "127.0.0.1:2"]),
-        ("-s 127.0.0.1:1 ping 127.0.0.1:2", &["--server", "127.0.0.1:1", "127.0.0.1:2"]),
+        ("-s 127.0.0.1:1 bench 127.0.0.1:2", &["--server", "127.0.0.1:1", "127.0.0.1:2"]),
         ("bench 127.0.0.1:1 -s 127.0.0.1:2", &["--server", "127.0.0.1:1", "127.0.0.1:2"]),
         ("127.0.0.1:1", &["127.0.0.1:1", "'-s 127.0.0.1:1'", "'-- 127.0.0.1:1'"]),
         ("localhost", &["'-s HOST:PORT'", "'-- localhost'"]),

@@ -17,8 +17,8 @@ fn task(words: Vec<OsString>) -> (Task, OutputOptions) {
 /// The server that a command line names, and the way to it.
 pub(crate) fn target(line: &[&str]) -> Target {
     match task(words(line)).0 {
-        Task::Say(_, target) | Task::Bench(_, target) | Task::Ping(_, target) => target,
-        other @ Task::Check(..) => panic!("{other:?}"),
+        Task::Say(_, target) | Task::Bench(_, target) => target,
+        other => panic!("{other:?}"),
     }
 }
 
@@ -31,9 +31,9 @@ pub(crate) fn bench(line: &[&str]) -> (BenchOptions, Target, OutputOptions) {
 }
 
 /// The ping that a command line asks for.
-pub(crate) fn ping(line: &[&str]) -> (PingOptions, Target, OutputOptions) {
+pub(crate) fn ping(line: &[&str]) -> (PingOptions, Vec<Target>, OutputOptions) {
     match task(words(&[&["ping"], line].concat())) {
-        (Task::Ping(options, target), output) => (options, target, output),
+        (Task::Ping(options, targets), output) => (options, targets, output),
         other => panic!("{other:?}"),
     }
 }
@@ -51,7 +51,7 @@ fn messages_of(words: Vec<OsString>) -> Vec<Vec<u8>> {
 
 fn usage(line: &[&str]) -> String {
     match parse(words(line), None) {
-        Err(Exit::Usage { error, json: false }) => error.to_string(),
+        Err(Exit::Usage { error, .. }) => error.to_string(),
         other => panic!("{other:?}"),
     }
 }
@@ -101,8 +101,9 @@ fn options_work_on_both_sides_of_the_command() {
 fn a_server_is_named_by_a_word_or_an_option_or_the_environment() {
     let server =
         |line: &[&str], environment: &str| match parse(words(line), Some(environment.into())) {
-            Ok((Task::Say(_, target) | Task::Bench(_, target) | Task::Ping(_, target), _)) => {
-                target.endpoint.to_string()
+            Ok((Task::Say(_, target) | Task::Bench(_, target), _)) => target.endpoint.to_string(),
+            Ok((Task::Ping(_, targets), _)) if targets.len() == 1 => {
+                targets[0].endpoint.to_string()
             }
             other => panic!("{line:?}: {other:?}"),
         };
@@ -137,8 +138,8 @@ fn more_than_one_server_is_not_reduced_to_one() {
     for line in [
         &["-s", "a:1", "-s", "b:2", "hi"][..],
         &["-s", "a:1", "say", "-s", "b:2"],
-        &["ping", "a:1", "-s", "b:2"],
-        &["-s", "a:1", "ping", "b:2"],
+        &["bench", "a:1", "-s", "b:2"],
+        &["-s", "a:1", "bench", "b:2"],
         &["bench", "-s", "a:1", "--server=b:2"],
     ] {
         let reported = usage(line);
@@ -260,9 +261,14 @@ fn messages_need_not_be_utf8() {
 
 #[test]
 fn json_is_known_even_where_the_rest_is_wrong() {
-    for (line, expected) in [(&["--wat", "--json"], true), (&["--wat", "--"], false)] {
+    for (line, expected) in [
+        (&["--wat", "--json"][..], Format::Json),
+        (&["--wat", "--", "--json"], Format::Text),
+        (&["ping", "--json-lines", "--wat"], Format::JsonLines),
+        (&["ping", "--json-lines", "--json"], Format::JsonLines),
+    ] {
         assert!(
-            matches!(parse(words(line), None), Err(Exit::Usage { json, .. }) if json == expected)
+            matches!(parse(words(line), None), Err(Exit::Usage { format, .. }) if format == expected)
         );
     }
 }
@@ -304,7 +310,7 @@ fn a_lost_datagram_is_given_up_sooner_than_a_silent_stream() {
     for (endpoint, expected) in [("tcp://a:1", 5), ("udp://a:1", 1), ("unixgram:///x", 1)] {
         let expected = Duration::from_secs(expected);
         assert_eq!(bench(&["-s", endpoint]).1.timeout(), expected, "{endpoint}");
-        assert_eq!(ping(&["-s", endpoint]).1.timeout(), expected, "{endpoint}");
+        assert_eq!(ping(&["-s", endpoint]).1[0].timeout(), expected, "{endpoint}");
     }
     assert_eq!(target(&["-s", "udp://a:1"]).timeout(), Duration::from_secs(5));
     let given = bench(&["-s", "udp://a:1", "--timeout", "3s"]).1.timeout();
@@ -351,6 +357,8 @@ fn what_is_wrong_is_one_line_that_names_it() {
         (&["bench", "--framing", "raw", "--pipeline", "2"], "--pipeline 2 cannot be used with"),
         (&["bench", "--threads", "2"], "--threads 2 is more than --connections 1"),
         (&["bench", "-c", "2", "--bind", "127.0.0.1:4000"], "is one port for 2 connections"),
+        (&["--json", "ping", "--json-lines"], "--json-lines cannot be used with --json"),
+        (&["ping", "-D", "--json-lines"], "'--timestamps' cannot be used with '--json-lines'"),
         (&["ping", "--interval", "0"], "'--interval <DURATION>': expected more than 0"),
         (&["ping", "--count", "0"], "'--count <N>': 0 is not in 1.."),
         (&["hi", "-v", "bench"], "a command comes before its messages"),
@@ -359,6 +367,13 @@ fn what_is_wrong_is_one_line_that_names_it() {
         assert!(reported.contains(expected), "{line:?}: {reported}");
         assert!(!reported.contains('\n'), "{line:?}: {reported}");
     }
+}
+
+#[test]
+fn a_ping_goes_to_all_that_are_named_and_a_bare_address_is_tcp() {
+    let (_, targets, _) = ping(&["a:1", "unix:///x", "-s", "udp://b:2"]);
+    let endpoints: Vec<_> = targets.iter().map(|target| target.endpoint.to_string()).collect();
+    assert_eq!(endpoints, ["tcp://a:1", "unix:///x", "udp://b:2"]);
 }
 
 /// The endpoints that a check goes to.

@@ -34,7 +34,7 @@ pub(crate) struct Servers {
     ///
     /// HOST:PORT is tcp://HOST:PORT, and for check udp://HOST:PORT as well; IPv6
     /// addresses go in brackets; paths are absolute, as in unix:///run/hello.sock.
-    /// Every address of a name is tried in turn. Only check takes several servers.
+    /// Every address of a name is tried in turn. Only check and ping take several.
     ///
     /// [env: HELLO_SERVER] [default: 127.0.0.1:9999]
     #[arg(short = 's', long = "server", value_name = "ENDPOINT", value_parser = server)]
@@ -91,7 +91,7 @@ impl ServerOptions {
     ) -> Result<Target, String> {
         if let [first, second, ..] = &*servers {
             return Err(format!(
-                "more than one --server: {first} and {second} (only check takes several)"
+                "more than one --server: {first} and {second} (only check and ping take several)"
             ));
         }
         let mut targets = self.targets(servers, &[Endpoint::Tcp], default_timeout)?;

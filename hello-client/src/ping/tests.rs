@@ -8,8 +8,8 @@ use std::thread;
 /// What is printed, and the exit code.
 fn run_ping(words: &[&str]) -> (String, u8) {
     let mut out = Vec::new();
-    let (options, target, output) = ping(words);
-    let code = run(&options, &target, &output, &mut out);
+    let (options, targets, output) = ping(words);
+    let code = run(&options, &targets, &output, &mut out);
     let code = (0..=9).find(|number| ExitCode::from(*number) == code).unwrap();
     (String::from_utf8(out).unwrap(), code)
 }

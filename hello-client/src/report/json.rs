@@ -1,6 +1,6 @@
 //! The objects that `--json` prints, with units in the names.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
 
 use hello_proto::Endpoint;
@@ -17,14 +17,22 @@ use crate::options::{BenchOptions, PingOptions, Target};
 /// # Errors
 ///
 /// Standard output cannot be written.
-pub(crate) fn write_line(object: &impl Serialize, mut out: impl Write) -> Result<(), Error> {
-    let mut line = serde_json::to_vec(object).map_err(|error| Error::output(error.into()))?;
-    line.push(b'\n');
-    out.write_all(&line).and_then(|()| out.flush()).map_err(Error::output)
+pub(crate) fn write_line(object: &impl Serialize, out: impl Write) -> Result<(), Error> {
+    write_object(object, out).map_err(Error::output)
 }
 
-/// Writes `report`, and how the run ended, as one object in one line. With a usage error there was no
-/// run and there is no report; in all commands the object then has the same shape.
+/// The same for who wants to know why it cannot be written.
+///
+/// # Errors
+///
+/// Those of `out`.
+pub(crate) fn write_object(object: &impl Serialize, mut out: impl Write) -> io::Result<()> {
+    let mut line = serde_json::to_vec(object)?;
+    line.push(b'\n');
+    out.write_all(&line).and_then(|()| out.flush())
+}
+
+/// Writes the [`Object`] of a run in one line.
 ///
 /// # Errors
 ///
@@ -34,20 +42,29 @@ pub(crate) fn write(
     outcome: &Result<(), Error>,
     out: impl Write,
 ) -> Result<(), Error> {
-    #[derive(Serialize)]
-    struct Object<'a, R> {
-        #[serde(flatten)]
-        report: Option<&'a R>,
-        outcome: &'static str,
-        error: Option<&'a Error>,
+    write_line(&Object::new(report, outcome), out)
+}
+
+/// A report, and how the run ended. With a usage error there was no run and there is no report; in all
+/// commands the object then has the same shape.
+#[derive(Debug, Serialize)]
+pub(crate) struct Object<'a, R> {
+    #[serde(flatten)]
+    report: Option<&'a R>,
+    outcome: &'static str,
+    error: Option<&'a Error>,
+}
+
+impl<'a, R> Object<'a, R> {
+    /// The object of a run with this `report`.
+    pub(crate) fn new(report: &'a R, outcome: &'a Result<(), Error>) -> Self {
+        let error = outcome.as_ref().err();
+        Self {
+            report: error.is_none_or(|error| error.kind != ErrorKind::Usage).then_some(report),
+            outcome: if error.is_none() { "ok" } else { "failed" },
+            error,
+        }
     }
-    let error = outcome.as_ref().err();
-    let object = Object {
-        report: error.is_none_or(|error| error.kind != ErrorKind::Usage).then_some(report),
-        outcome: if error.is_none() { "ok" } else { "failed" },
-        error,
-    };
-    write_line(&object, out)
 }
 
 /// Which program measured, and when.
