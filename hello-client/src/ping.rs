@@ -147,19 +147,12 @@ fn measure(
     lines: &Lines<'_>,
     stop: &AtomicBool,
 ) -> Result<(Stats, Option<Error>), Error> {
-    let Some(located) = locate_until(target, stop)? else {
+    let Some(found) = find_until(target, stop)? else {
         let mut stats = Stats::new(Instant::now());
         stats.is_interrupted = true;
         return Ok((stats, None));
     };
-    let (route, unreached) = match located {
-        Err(error) if error.kind == ErrorKind::Unresolved || !target.wait.is_zero() => {
-            return Err(error);
-        }
-        // The server may come later.
-        Err(error) => (Route::unverified(target)?, Some(error)),
-        Ok(route) => (route, None),
-    };
+    let (route, unreached) = found?;
     if !options.json_lines {
         let (size, interval) = (plural(options.size as u64, "byte"), options.interval);
         lines.write(&format!("PING {}: {size} every {interval:?}", target.endpoint));
@@ -180,25 +173,41 @@ fn measure(
     Ok((stats, unreached))
 }
 
-/// The way to the server, or why there is none; nothing if it was stopped before that was known. With
-/// `--wait` that may take long.
+/// The way to a server, and if it is not there yet, why.
+type Found = (Route, Option<Error>);
+
+/// What [`find`] returns; nothing if it was stopped before.
 ///
 /// # Errors
 ///
 /// There is no thread for it.
-fn locate_until(target: &Target, stop: &AtomicBool) -> Result<Option<Result<Route, Error>>, Error> {
-    let (sender, located) = mpsc::channel();
+fn find_until(target: &Target, stop: &AtomicBool) -> Result<Option<Result<Found, Error>>, Error> {
+    let (sender, found) = mpsc::channel();
     let target = target.clone();
-    // Most of what it does cannot be interrupted; after a stop its thread is abandoned.
-    thread::Builder::new().spawn(move || sender.send(locate(&target))).map_err(failed)?;
+    // Most of what it does cannot be interrupted, and with --wait it may take long; after a stop its
+    // thread is abandoned.
+    thread::Builder::new().spawn(move || sender.send(find(&target))).map_err(failed)?;
     while !stop.load(Ordering::Relaxed) {
-        match located.recv_timeout(TICK) {
-            Ok(located) => return Ok(Some(located)),
+        match found.recv_timeout(TICK) {
+            Ok(found) => return Ok(Some(found)),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => panic!("the panic hook has reported it"),
         }
     }
     Ok(None)
+}
+
+/// Finds the server, or where it may come later.
+///
+/// # Errors
+///
+/// It has no address, or was waited for in vain.
+fn find(target: &Target) -> Result<Found, Error> {
+    match locate(target) {
+        Ok(route) => Ok((route, None)),
+        Err(error) if error.kind == ErrorKind::Unresolved || !target.wait.is_zero() => Err(error),
+        Err(error) => Ok((Route::unverified(target)?, Some(error))),
+    }
 }
 
 /// The system refuses what every run needs.
