@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::process::{Command, Stdio};
 
+use rustix::pipe::{fcntl_setpipe_size, pipe};
 use serde_json::{Value, json};
 
 use crate::harness::{Client, FakeServer, FakeUdpServer, Finished, Process, Server};
@@ -91,17 +92,20 @@ fn loss_fails_a_ping_only_if_somebody_asked() {
 #[test]
 fn under_json_nobody_has_to_read_the_lines() {
     let server = Server::start("127.0.0.1:0");
-    let words = ["ping", "--count", "3", "--interval", "5ms", "--json"];
+    let words = ["ping", "--count", "300", "--interval", "1ms", "--json"];
     let words = || words.into_iter().chain(["-s", server.endpoint("tcp")]);
+    let (_unread, pipe) = pipe().expect("a pipe");
+    fcntl_setpipe_size(&pipe, 4096).expect("less than it was, and than the lines are long");
+    let unread = Process::spawn_logging_to(Stdio::from(pipe), &mut Client::command(words()));
     let full = File::options().write(true).open("/dev/full").expect("it is there");
     let on_full = Process::spawn_logging_to(Stdio::from(full), &mut Client::command(words()));
     let client = Client::command(words());
     let mut shell = Command::new("sh");
     shell.args(["-c", "exec \"$@\" 2>&-", "sh"]).arg(client.get_program()).args(client.get_args());
-    for process in [on_full, Process::spawn(&mut shell)] {
+    for process in [unread, on_full, Process::spawn(&mut shell)] {
         let finished = process.wait();
         let object: Value = serde_json::from_slice(&finished.stdout).expect("an object");
-        assert_eq!((finished.code, &object["received"]), (Some(0), &json!(3)), "{object}");
+        assert_eq!((finished.code, &object["received"]), (Some(0), &json!(300)), "{object}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! A line for each event, as it happens.
 
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -12,7 +13,7 @@ use super::presence::Presence;
 use crate::error::Error;
 use crate::load::{Batch, ConnectionError, Event, Observer, Stats};
 use crate::options::{PingOptions, Target};
-use crate::report::json;
+use crate::report::{can_write, json};
 use crate::units::time;
 
 /// Where the lines of all endpoints go, each of them whole.
@@ -266,11 +267,15 @@ impl Observer for LinePrinter<'_, '_> {
     }
 }
 
-/// What cannot be written is dropped: nothing depends on it.
+/// What cannot be written at once is dropped: nothing depends on it.
 pub(super) struct IgnoreErrors<W>(pub(super) W);
 
-impl<W: Write> Write for IgnoreErrors<W> {
+impl<W: Write + AsFd> Write for IgnoreErrors<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // A pipe with room takes a whole line: pipe(7).
+        if !can_write(&self.0, Duration::ZERO) {
+            return Ok(bytes.len());
+        }
         Ok(self.0.write(bytes).unwrap_or(bytes.len()))
     }
 
