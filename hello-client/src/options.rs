@@ -208,6 +208,7 @@ pub(crate) struct BenchOptions {
     ///
     /// Measures connecting and the whole session, too. --connections is how many there
     /// are at once, --rate how many begin in a second. Only over tcp and unix.
+    /// --compare then compares whole sessions, and --max-p99 is that of the messages.
     #[arg(long, verbatim_doc_comment)]
     pub(crate) reconnect: bool,
     /// How many threads share the connections
