@@ -44,7 +44,7 @@ pub(crate) fn run(
         let outcome = if checks.iter().all(Check::is_ok) { "ok" } else { "failed" };
         written = json::write_line(&Report { outcome, checks: &checks }, out);
     }
-    if written.is_err() {
+    if written.as_ref().is_err_and(|error| !error.is_reader_gone()) {
         return report::finish(None::<&str>, written);
     }
     let codes = checks.iter().filter_map(|check| check.error.as_ref()).map(Error::exit_code);

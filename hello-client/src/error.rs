@@ -65,6 +65,9 @@ pub(crate) struct Error {
     /// Whether the server was reached before it went wrong.
     #[serde(skip)]
     is_reached: bool,
+    /// Whether it is no failure, but the end: nobody reads standard output any more.
+    #[serde(skip)]
+    is_reader_gone: bool,
 }
 
 impl Error {
@@ -81,7 +84,13 @@ impl Error {
 
     /// Nothing ever came back from the server.
     pub(crate) fn unreached(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), reply: None, is_reached: false }
+        Self {
+            kind,
+            message: message.into(),
+            reply: None,
+            is_reached: false,
+            is_reader_gone: false,
+        }
     }
 
     /// The server answered, and its replies are not what they should be.
@@ -91,7 +100,16 @@ impl Error {
 
     /// Standard output cannot be written.
     pub(crate) fn output(error: io::Error) -> Self {
-        Self::unanswered(ErrorKind::Closed, format!("standard output: {error}"))
+        let is_reader_gone = error.kind() == io::ErrorKind::BrokenPipe;
+        let failed = Self::unanswered(ErrorKind::Closed, format!("standard output: {error}"));
+        Self { is_reader_gone, ..failed }
+    }
+
+    /// Whether whoever read standard output has seen enough, as `head` does. The run then ends with
+    /// what it has found until then: a script that asks for the exit code wants to know about the
+    /// path, so that it is not the 141 of a program that SIGPIPE kills.
+    pub(crate) fn is_reader_gone(&self) -> bool {
+        self.is_reader_gone
     }
 
     /// All errors of one attempt, on one address after the other. There is at least one.

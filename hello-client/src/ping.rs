@@ -59,12 +59,8 @@ pub(crate) fn run(
     }
 }
 
-/// Who closes standard output has read enough, which is no error.
 fn unwritten(error: io::Error) -> ExitCode {
-    match error.kind() {
-        io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        _ => report::finish(None::<&str>, Err(Error::output(error))),
-    }
+    report::finish(None::<&str>, Err(Error::output(error)))
 }
 
 /// Says what is wrong with a command line that asks for `--json-lines`: as a summary of a run that did

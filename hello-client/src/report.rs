@@ -24,6 +24,9 @@ const STDERR_TIMEOUT: Duration = Duration::from_secs(1);
 /// code.
 pub(crate) fn finish(endpoint: Option<impl Display>, outcome: Result<(), Error>) -> ExitCode {
     let Err(error) = outcome else { return ExitCode::SUCCESS };
+    if error.is_reader_gone() {
+        return ExitCode::SUCCESS;
+    }
     let endpoint = endpoint.filter(|_| error.kind != ErrorKind::Usage);
     let place = endpoint.map(|endpoint| format!("{endpoint}: ")).unwrap_or_default();
     let advice = if error.kind == ErrorKind::Usage { "; see --help" } else { "" };

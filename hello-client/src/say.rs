@@ -65,9 +65,9 @@ impl<W: Write> Transcript<W> {
     /// `outcome`, or standard output cannot be written.
     fn welcomed<T>(&mut self, outcome: Result<T, Error>) -> Result<T, Error> {
         let reply = reply(&outcome, || WELCOME.to_vec());
-        self.print(reply.as_deref())?;
+        let printed = self.print(reply.as_deref());
         self.report.welcomed(reply.as_deref());
-        outcome
+        outcome.and_then(|welcomed| printed.map(|()| welcomed))
     }
 
     /// `message` was sent, and after `round_trip`, if that is known, its greeting came, or something else.
@@ -82,11 +82,11 @@ impl<W: Write> Transcript<W> {
         round_trip: Option<Duration>,
     ) -> Result<(), Error> {
         let reply = reply(&outcome, || greeting(message));
-        self.print(reply.as_deref())?;
+        let printed = self.print(reply.as_deref());
         if self.json {
             self.report.replied(message, reply.as_deref(), round_trip);
         }
-        outcome
+        outcome.and(printed)
     }
 
     /// The server closed after `exit`, or said something.
@@ -95,8 +95,8 @@ impl<W: Write> Transcript<W> {
     ///
     /// `outcome`, or standard output cannot be written.
     fn exited(&mut self, outcome: Result<(), Error>) -> Result<(), Error> {
-        self.print(outcome.as_ref().err().and_then(|error| error.reply.as_deref()))?;
-        outcome
+        let printed = self.print(outcome.as_ref().err().and_then(|error| error.reply.as_deref()));
+        outcome.and(printed)
     }
 
     /// Ends the transcript, and says in the exit code how the run ended.

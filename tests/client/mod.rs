@@ -5,6 +5,7 @@ mod addresses;
 mod balancers;
 mod bench;
 mod check;
+mod closed_stdout;
 mod compare;
 mod failures;
 mod framings;
