@@ -10,15 +10,20 @@ use std::time::{Duration, Instant};
 use socket2::Socket;
 
 use crate::error::{Error, ErrorKind};
-use crate::load::{self, ConnectionError, Partition, Plan, Rate, Stats};
+use crate::load::{self, ConnectionError, History, Partition, Plan, Rate, Row, Stats, Timeline};
 use crate::net::max_connections;
 use crate::options::{BenchOptions, OutputOptions, Target};
 use crate::report::compare::Baseline;
 use crate::report::hgrm::HdrFile;
-use crate::report::progress::{self, Watched};
+use crate::report::progress::Progress;
+use crate::report::rows::{CsvFile, RowWriter};
+use crate::report::screen::Screen;
 use crate::report::{self, json, text};
 use crate::session::{explain_silence, locate};
 use crate::units::number;
+
+/// How long an interval is by default.
+const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Runs a bench and reports it on `out`.
 pub(crate) fn run(
@@ -27,34 +32,53 @@ pub(crate) fn run(
     output: &OutputOptions,
     mut out: impl Write,
 ) -> ExitCode {
-    let mut stats = Stats::new(Instant::now());
+    let mut result = BenchResult::new(Instant::now());
     let mut baseline = None;
     let outcome = Baseline::read(options, target).and_then(|read| {
         baseline = read;
         let hdr = HdrFile::create(options.hdr.as_deref())?;
-        let outcome = measure(options, target, output, &mut stats);
-        let written = hdr.write(&stats.latency);
-        outcome.and(written)
+        let csv = CsvFile::create(options.csv.as_deref())?;
+        let is_shown = options.interval.is_some() && !output.json;
+        let mut rows = RowWriter::new(csv, is_shown.then_some(&mut out));
+        let outcome = measure(options, target, output, &mut rows, &mut result);
+        let written = hdr.write(&result.stats.latency);
+        let rows_written = rows.finish();
+        outcome.and(rows_written).and(written)
     });
-    let comparison = baseline.map(|baseline| baseline.compare(&stats));
+    let BenchResult { stats, history } = &result;
+    let comparison = baseline.map(|baseline| baseline.compare(stats));
     let outcome = outcome.and_then(|()| match &comparison {
         Some(comparison) => comparison.check(options.max_slowdown),
         None => Ok(()),
     });
     let reported = if output.json {
-        let report = json::BenchReport::new(options, target, &stats, comparison.as_ref());
+        let report = json::BenchReport::new(options, target, stats, history, comparison.as_ref());
         json::write(&report, &outcome, out)
     } else if outcome.is_err() && stats.sent() == 0 {
         Ok(())
     } else {
-        let written = text::write_bench(options, target, &stats, &mut out);
+        let screen = Screen::of_stdout();
+        let written = text::write_bench(options, target, stats, history, screen, &mut out);
         let compared = written.and_then(|()| comparison.map_or(Ok(()), |one| one.write(out)));
         compared.map_err(Error::output)
     };
     report::finish(Some(&target.endpoint), outcome.and(reported))
 }
 
-/// Replaces `stats` by what was counted, if only that the server was not there.
+/// What a bench has found out.
+struct BenchResult {
+    stats: Stats,
+    history: History,
+}
+
+impl BenchResult {
+    /// Nothing yet of a run whose warm-up ends then.
+    fn new(warm_until: Instant) -> Self {
+        Self { stats: Stats::new(warm_until), history: History::default() }
+    }
+}
+
+/// Replaces the `result` by that of a run, if only that the server was not there.
 ///
 /// # Errors
 ///
@@ -63,7 +87,8 @@ fn measure(
     options: &BenchOptions,
     target: &Target,
     output: &OutputOptions,
-    stats: &mut Stats,
+    rows: &mut RowWriter<'_>,
+    result: &mut BenchResult,
 ) -> Result<(), Error> {
     let most = max_connections(options.threads);
     if options.connections > most {
@@ -73,20 +98,19 @@ fn measure(
         )));
     }
     let mut route = locate(target).inspect_err(|error| {
-        stats.connection_errors.count(&ConnectionError::Connect(error.kind), 1);
+        result.stats.connection_errors.count(&ConnectionError::Connect(error.kind), 1);
     })?;
     if options.reconnect {
         route.leave(target.timeout());
     }
     let stop = load::stop_on_signal().map_err(failed)?;
     let plan = plan(options, Plan::new(target.clone(), route.addresses, options.size));
-    let is_shown = output.quiet == 0 && io::stderr().is_terminal();
-    *stats = run_threads(options.threads, &plan, route.preconnected, is_shown, &stop)?;
-    stats.is_interrupted = stop.load(Ordering::Relaxed);
-    let end = if stats.is_interrupted { Some(Instant::now()) } else { plan.end };
-    if let Some(end) = end {
-        stats.end(end);
-    }
+    let is_shown = output.quiet == 0
+        && io::stderr().is_terminal()
+        && !(rows.has_lines() && io::stdout().is_terminal());
+    let progress = Progress::new(&plan, is_shown);
+    *result = run_threads(options, &plan, route.preconnected, rows, progress, &stop)?;
+    let stats = &result.stats;
     stats
         .evaluate(target, &options.thresholds)
         .map_err(|error| explain(error, stats, target, options.size))?;
@@ -109,41 +133,68 @@ pub(crate) fn explain(error: Error, stats: &Stats, target: &Target, size: usize)
 }
 
 fn run_threads(
-    count: usize,
+    options: &BenchOptions,
     plan: &Plan,
     mut preconnected: Option<Socket>,
-    is_shown: bool,
+    rows: &mut RowWriter<'_>,
+    mut progress: Progress<'_>,
     stop: &AtomicBool,
-) -> Result<Stats, Error> {
-    let (snapshots, received) = mpsc::channel();
+) -> Result<BenchResult, Error> {
+    let count = options.threads;
+    let length = options.interval.unwrap_or(INTERVAL);
     let start = Mutex::new(());
     thread::scope(|scope| {
         // Nothing is sent before it is known that all threads can be made.
         let waiting = start.lock();
         let threads = (0..count).map(|index| {
             let partition = Partition { index, count, preconnected: preconnected.take() };
-            let mut watched = Watched::new(plan, index, is_shown.then(|| snapshots.clone()));
+            let (sender, intervals) = mpsc::sync_channel(Timeline::QUEUE_LEN);
+            let mut timeline = Timeline::new(plan, length, sender);
             let start = &start;
-            thread::Builder::new().spawn_scoped(scope, move || {
+            let thread = thread::Builder::new().spawn_scoped(scope, move || {
                 drop(start.lock());
-                load::run(plan, partition, &mut watched, stop).map(|()| watched.stats)
-            })
+                load::run(plan, partition, &mut timeline, stop)?;
+                let is_stopped = stop.load(Ordering::Relaxed);
+                Ok(timeline.finish(is_stopped.then(Instant::now)))
+            });
+            Ok((intervals, thread?))
         });
         let threads = threads.collect::<io::Result<Vec<_>>>().map_err(|error| {
             stop.store(true, Ordering::Relaxed);
             Error::usage(format!("--threads {count}: not all can be started: {error}"))
         })?;
         drop(waiting);
-        drop(snapshots);
-        if is_shown {
-            progress::show(plan, count, received);
+        let (intervals, threads): (Vec<_>, Vec<_>) = threads.into_iter().unzip();
+        let mut result = BenchResult::new(plan.warm_until);
+        let mut until = plan.warm_until;
+        while let Some(interval) =
+            load::next_interval(&intervals, |intervals| progress.receive(intervals))
+        {
+            let row = Row::new(plan.warm_until, until, &interval);
+            until = until.max(interval.until);
+            result.stats.add(interval.stats);
+            progress.update(&result.stats, &row);
+            if !row.is_empty() {
+                rows.write(&row);
+                result.history.intervals.push(row);
+            }
+            if rows.is_broken() {
+                stop.store(true, Ordering::Relaxed);
+            }
         }
-        let mut sum = Stats::new(plan.warm_until);
-        for thread in threads {
-            let outcome = thread.join().expect("the panic hook has reported it");
-            sum.add(outcome.map_err(failed)?);
+        drop(progress);
+        let gaps = threads.into_iter().map(|thread| {
+            let outcome: io::Result<_> = thread.join().expect("the panic hook has reported it");
+            outcome.map_err(failed)
+        });
+        let gaps = gaps.collect::<Result<_, _>>()?;
+        result.stats.is_interrupted = stop.load(Ordering::Relaxed);
+        if result.stats.is_interrupted || plan.end.is_some() {
+            result.stats.end(until);
         }
-        Ok(sum)
+        let shortest = result.stats.latency.shortest();
+        result.history.outages = load::outages(gaps, (plan.warm_until, until), shortest);
+        Ok(result)
     })
 }
 

@@ -86,7 +86,7 @@ enum Command {
 pub(crate) enum Task {
     Check(CheckOptions, Vec<Target>),
     Say(SayOptions, Target),
-    Bench(BenchOptions, Target),
+    Bench(Box<BenchOptions>, Target),
     Ping(PingOptions, Vec<Target>),
 }
 
@@ -187,7 +187,7 @@ impl Cli {
                 let target = server.target(servers, measurement_timeout)?;
                 bench.validate(&target)?;
                 validate_size(bench.size, &target)?;
-                Task::Bench(bench, target)
+                Task::Bench(Box::new(bench), target)
             }
             Command::Ping(mut ping) => {
                 if ping.json_lines && output.json {

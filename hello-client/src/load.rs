@@ -12,11 +12,13 @@ mod datagram;
 mod engine;
 mod jitter;
 mod latency;
+mod outage;
 mod plan;
 mod schedule;
 mod stats;
 mod stream;
 mod tcp_totals;
+mod timeline;
 mod udp_drops;
 
 use std::io;
@@ -33,10 +35,12 @@ use stream::StreamSession;
 pub(crate) use connection_error::{ConnectionError, ErrorCounts};
 pub(crate) use jitter::Jitter;
 pub(crate) use latency::{Latency, LatencySummary};
+pub(crate) use outage::{Outage, longest, outages};
 pub(crate) use plan::{Partition, Plan, validate_size};
 pub(crate) use schedule::Rate;
 pub(crate) use stats::{Batch, Event, Limit, Observer, Sessions, Stats};
 pub(crate) use tcp_totals::TcpTotals;
+pub(crate) use timeline::{History, Row, Timeline, next_interval};
 
 /// Runs this partition of `plan` to its end or until `stop`.
 ///

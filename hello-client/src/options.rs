@@ -218,6 +218,12 @@ pub(crate) struct BenchOptions {
     #[arg(long, value_name = "BYTES", default_value_t = Plan::UDP_BUFFER)]
     #[arg(value_parser = number::<usize>(1..=i32::MAX as u64))]
     pub(crate) udp_buffer: usize,
+    /// Print what each DURATION brought, when it is over [default of --json and --csv: 1s]
+    #[arg(short, long, value_name = "DURATION", value_parser = interval)]
+    pub(crate) interval: Option<Duration>,
+    /// Write the intervals to FILE, as CSV, when each is over
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
     /// Write the distribution of round trips to FILE, in us, for the HdrHistogram plotter
     #[arg(long, value_name = "FILE")]
     pub(crate) hdr: Option<PathBuf>,
@@ -370,6 +376,16 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
             Err(format!("the unit is missing: expected a number with a unit, such as {text}s"))
         }
         Err(_) => Err("expected a number with a unit, such as 500ms, 5s or 1m, or 0".to_owned()),
+    }
+}
+
+/// No shorter than a bench looks at its clock.
+fn interval(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        duration if duration < Duration::from_millis(10) => {
+            Err("expected at least 10ms".to_owned())
+        }
+        duration => Ok(duration),
     }
 }
 

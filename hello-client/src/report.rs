@@ -5,6 +5,9 @@ mod config;
 pub(crate) mod hgrm;
 pub(crate) mod json;
 pub(crate) mod progress;
+pub(crate) mod rows;
+pub(crate) mod screen;
+pub(crate) mod strip;
 pub(crate) mod text;
 
 use std::fmt::Display;

@@ -1,7 +1,5 @@
 //! Figures as people read them.
 
-use indicatif::HumanCount;
-
 /// A time, given in microseconds, with three or four digits and its unit.
 pub(crate) fn time(micros: f64) -> String {
     match micros {
@@ -18,7 +16,9 @@ pub(crate) fn time_or_dash(micros: Option<f64>) -> String {
 
 /// A number with a comma between thousands.
 pub(crate) fn number(number: u64) -> String {
-    HumanCount(number).to_string()
+    let digits = number.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
+    groups.collect::<Vec<_>>().join(",")
 }
 
 /// How many of something there are in a second, if that is known.

@@ -15,6 +15,7 @@ mod paths;
 mod ping;
 mod reconnect;
 mod scripts;
+mod timeline;
 mod udp;
 mod usage;
 mod waiting;

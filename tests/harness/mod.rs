@@ -10,6 +10,7 @@ mod fake_udp_server;
 mod namespace;
 mod output;
 mod process;
+mod pty;
 mod raw_client;
 #[cfg(target_os = "linux")]
 mod routed_path;
@@ -30,6 +31,7 @@ pub(crate) use fake_udp_server::FakeUdpServer;
 pub(crate) use namespace::{Namespace, add_ipv6};
 pub(crate) use output::Output;
 pub(crate) use process::{Finished, Process};
+pub(crate) use pty::{Pty, show};
 pub(crate) use raw_client::RawClient;
 #[cfg(target_os = "linux")]
 pub(crate) use routed_path::RoutedPath;

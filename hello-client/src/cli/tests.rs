@@ -25,7 +25,7 @@ pub(crate) fn target(line: &[&str]) -> Target {
 /// The bench that a command line asks for.
 pub(crate) fn bench(line: &[&str]) -> (BenchOptions, Target, OutputOptions) {
     match task(words(&[&["bench"], line].concat())) {
-        (Task::Bench(options, target), output) => (options, target, output),
+        (Task::Bench(options, target), output) => (*options, target, output),
         other => panic!("{other:?}"),
     }
 }
@@ -240,7 +240,7 @@ fn a_flag_of_another_program_is_answered_with_ours() {
         (&["ping", "-n", "5", "a:1"], "'-n' found; use ping --count N"),
         (&["-d", "5s"], "'-d' found; it goes behind bench"),
         (&["-z", "a:1"], "'-z' found; use check"),
-        (&["-i", "1s"], "'-i' found; it goes behind ping"),
+        (&["-i", "1s"], "'-i' found; it goes behind bench or ping"),
         (&["ping", "--rate", "5"], "'--rate' found; it goes behind bench"),
     ] {
         let reported = usage(line);

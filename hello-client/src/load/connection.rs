@@ -42,6 +42,10 @@ pub(super) trait Session {
     /// How many messages are in flight.
     fn in_flight(&self) -> u64;
 
+    /// From when the round trip of the first message is timed to which a reply may be expected: none
+    /// to a later one has come.
+    fn expected_since(&self) -> Option<Instant>;
+
     /// How many messages it can take to be written.
     fn room(&self) -> u64;
 
@@ -118,6 +122,8 @@ pub(super) struct LoadConnection<S> {
     /// The socket was connected before the run, and the server has welcomed it.
     is_preconnected: bool,
     is_reached: bool,
+    /// When it was last lost, if it cannot be used.
+    lost_at: Instant,
     /// The socket took only a part of what was to be written, and is registered for writing.
     is_blocked: bool,
     /// Not all that is due has left.
@@ -151,6 +157,7 @@ impl<S: Session> LoadConnection<S> {
             lookups: 0,
             is_preconnected: false,
             is_reached: false,
+            lost_at: plan.start,
             is_blocked: false,
             is_behind: false,
             is_paused: false,
@@ -176,6 +183,29 @@ impl<S: Session> LoadConnection<S> {
         {
             totals.record(info);
         }
+    }
+
+    /// Since when a reply is owed, or a message has been due and could not leave.
+    pub(super) fn owed_since(&self, now: Instant) -> Option<Instant> {
+        let times =
+            [self.session.expected_since(), self.session_since(), self.schedule.due_since(now)];
+        times.into_iter().flatten().min()
+    }
+
+    /// Since when nothing can be sent, if that is so.
+    pub(super) fn down_since(&self, now: Instant, plan: &Plan) -> Option<Instant> {
+        let is_down = match self.state {
+            // Between two sessions it is not connected, and need not be.
+            State::Backoff(_, until) if plan.reconnect => until > now,
+            State::Backoff(..) | State::Connecting(..) | State::Established(_) => {
+                !self.is_usable() && !plan.reconnect
+            }
+        };
+        is_down.then_some(self.lost_at)
+    }
+
+    fn is_usable(&self) -> bool {
+        matches!(self.state, State::Established(_)) && self.session.is_ready()
     }
 
     /// Of the messages that are due from `from` until `now`, how many there are, and how many of
@@ -470,6 +500,9 @@ impl<S: Session> LoadConnection<S> {
             // Where nothing came in, nothing was dropped, and asking takes milliseconds.
             let dropped = self.take_drops(&UdpDrops::read());
             cx.count_drops(dropped, now);
+        }
+        if self.is_usable() || cx.plan.reconnect {
+            self.lost_at = now;
         }
         self.sample_tcp(&mut cx.tcp);
         cx.addresses.look_up(now);

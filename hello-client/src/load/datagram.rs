@@ -145,6 +145,13 @@ impl Session for DatagramSession {
         self.in_flight
     }
 
+    fn expected_since(&self) -> Option<Instant> {
+        // One before the latest that was answered is probably lost; of those behind it none is.
+        let first = self.latest.map_or(0, |latest| (latest + 1).saturating_sub(self.base));
+        let first = usize::try_from(first).ok().and_then(|first| *self.window.get(first)?);
+        first.map(|message| message.since).or_else(|| Some(self.unwritten?.since))
+    }
+
     fn room(&self) -> u64 {
         u64::from(self.unwritten.is_none())
     }

@@ -100,6 +100,18 @@ pub(super) struct Engine<'a, S> {
     exhausted: Option<Instant>,
 }
 
+/// Since when a reply is owed on one of the `connections`, or nothing can be sent on any of them.
+fn owed_since<S: Session>(
+    connections: &[LoadConnection<S>],
+    now: Instant,
+    plan: &Plan,
+) -> Option<Instant> {
+    let owed = connections.iter().filter_map(|connection| connection.owed_since(now)).min();
+    let down = connections.iter().map(|connection| connection.down_since(now, plan));
+    let down = down.collect::<Option<Vec<_>>>().and_then(|down| down.into_iter().max());
+    [owed, down].into_iter().flatten().min()
+}
+
 impl<'a, S: Session> Engine<'a, S> {
     pub(super) fn new(
         plan: &'a Plan,
@@ -184,7 +196,9 @@ impl<'a, S: Session> Engine<'a, S> {
         for connection in &mut self.connections {
             connection.on_tick(now, &mut self.context);
         }
-        self.context.observer.on_tick(now);
+        let connections = &self.connections;
+        let plan = self.context.plan;
+        self.context.observer.on_tick(now, &|| owed_since(connections, now, plan));
     }
 
     /// Whether all messages have left, and were answered or given up.

@@ -93,6 +93,17 @@ impl Latency {
         Some(value as f64 / 1e3)
     }
 
+    /// The median, the 99th percentile and the longest, as in [`Self::summary`], which takes longer.
+    pub(crate) fn brief(&self) -> [Option<f64>; 3] {
+        let longest = (!self.histogram.is_empty()).then_some(self.longest as f64 / 1e3);
+        [self.quantile(0.5), self.quantile(0.99), longest].map(|figure| figure.map(round))
+    }
+
+    /// The shortest round trip, if there is one.
+    pub(crate) fn shortest(&self) -> Option<Duration> {
+        (!self.histogram.is_empty()).then(|| Duration::from_nanos(self.shortest))
+    }
+
     /// The longest round trip, in nanoseconds.
     pub(crate) fn longest(&self) -> u64 {
         self.longest

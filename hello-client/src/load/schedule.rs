@@ -134,6 +134,12 @@ impl Schedule {
         self.open.as_ref().map_or(0, |open| due(open).saturating_sub(self.sent))
     }
 
+    /// Since when a message has been due and not sent, if there is one; never in a closed loop.
+    pub(super) fn due_since(&self, now: Instant) -> Option<Instant> {
+        let Turns { timetable, turn, turns } = self.open.filter(|_| self.backlog(now) > 0)?;
+        timetable.due(turn + self.sent * turns)
+    }
+
     /// How many messages may leave while this many are in flight.
     pub(super) fn ready(&self, in_flight: u64, now: Instant) -> u64 {
         let room = self.window.saturating_sub(in_flight);
@@ -279,6 +285,19 @@ mod tests {
         let late = start + Duration::from_secs(5);
         assert_eq!(schedule.next_batch(2, late), Batch { first: 0, count: 1, since: start });
         assert_eq!(schedule.next_batch(1, late).since, start + Duration::from_millis(100));
+    }
+
+    #[test]
+    fn what_has_not_left_has_been_due_since_its_time() {
+        let start = Instant::now();
+        let mut schedule = Schedule::open(endless(per_second(10), start), (1, 2), 9);
+        let first = start + Duration::from_millis(100);
+        assert_eq!(schedule.due_since(first - Duration::from_nanos(1)), None);
+        assert_eq!(schedule.due_since(first + Duration::from_secs(1)), Some(first));
+        schedule.next_batch(1, first);
+        let second = start + Duration::from_millis(300);
+        assert_eq!([first, second].map(|now| schedule.due_since(now)), [None, Some(second)]);
+        assert_eq!(Schedule::closed(9).due_since(second), None);
     }
 
     #[test]

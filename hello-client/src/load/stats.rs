@@ -87,8 +87,9 @@ pub(crate) trait Observer {
     /// Called when `event` happens, at `now`.
     fn on_event(&mut self, event: Event<'_>, now: Instant);
 
-    /// Called every few milliseconds, between events.
-    fn on_tick(&mut self, _now: Instant) {}
+    /// Called every few milliseconds, between events. `owed_since` finds out since when a reply is
+    /// owed or nothing can be sent, if that is so.
+    fn on_tick(&mut self, _now: Instant, _owed_since: &dyn Fn() -> Option<Instant>) {}
 }
 
 /// The sessions of a run that has one for each message.
@@ -186,6 +187,11 @@ impl Stats {
     /// Messages that were not answered in time, less those whose replies our own system dropped.
     pub(crate) fn lost(&self) -> u64 {
         self.unanswered.saturating_sub(self.receive_buffer_drops)
+    }
+
+    /// Messages that were not answered in time, also those whose replies our own system dropped.
+    pub(crate) fn unanswered(&self) -> u64 {
+        self.unanswered
     }
 
     /// Messages that left, and were answered or not.

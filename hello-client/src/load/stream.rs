@@ -95,6 +95,10 @@ impl Session for StreamSession {
         self.in_flight
     }
 
+    fn expected_since(&self) -> Option<Instant> {
+        self.batches.front().map(|batch| batch.since)
+    }
+
     fn room(&self) -> u64 {
         Self::OUTPUT_HIGH_WATER.saturating_sub(self.output.len()).div_ceil(self.frame) as u64
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::compare::Comparison;
 use super::config::{BytesPerS, Config};
 use crate::error::{Error, ErrorKind};
-use crate::load::{ErrorCounts, LatencySummary, Limit, Sessions, Stats};
+use crate::load::{ErrorCounts, History, LatencySummary, Limit, Sessions, Stats};
 use crate::options::{BenchOptions, PingOptions, Target};
 
 /// Writes `object` in one line.
@@ -182,6 +182,8 @@ pub(crate) struct BenchReport<'a> {
     measurement: Measurement<'a>,
     #[serde(flatten)]
     sessions: Option<SessionFigures>,
+    #[serde(flatten)]
+    history: &'a History,
     #[serde(skip_serializing_if = "Option::is_none")]
     compare: Option<&'a Comparison>,
 }
@@ -192,6 +194,7 @@ impl<'a> BenchReport<'a> {
         options: &BenchOptions,
         target: &Target,
         stats: &'a Stats,
+        history: &'a History,
         compare: Option<&'a Comparison>,
     ) -> Self {
         let (sent_per_s, messages_per_s) = (stats.sent_per_s(), stats.messages_per_s());
@@ -210,6 +213,7 @@ impl<'a> BenchReport<'a> {
             behind_schedule: options.rate.map(|_| stats.limit == Some(Limit::Client)),
             measurement: Measurement::new(stats, target),
             sessions: options.reconnect.then(|| SessionFigures::new(stats)),
+            history,
             compare,
         }
     }

@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 
-use crate::load::{Latency, LatencySummary, Limit, Sessions, Stats};
+use super::screen::Screen;
+use super::strip;
+use crate::load::{History, Latency, LatencySummary, Limit, Sessions, Stats};
 use crate::options::{BenchOptions, Target};
 use crate::units::{self, number, percent, plural, time, time_or_dash};
 
@@ -24,6 +26,8 @@ pub(crate) fn write_bench(
     options: &BenchOptions,
     target: &Target,
     stats: &Stats,
+    history: &History,
+    screen: Screen,
     mut out: impl Write,
 ) -> io::Result<()> {
     writeln!(out, "{}: {}", target.endpoint, load(options, target))?;
@@ -40,12 +44,14 @@ pub(crate) fn write_bench(
         let (retransmits, rtt) = (plural(retransmits, "retransmit"), stats.tcp.round_trip());
         writeln!(out, "TCP         {retransmits}, its own round trip {}", time_or_dash(rtt))?;
     }
+    strip::write_outages(&history.outages, &mut out)?;
     let is_open = options.rate.is_some();
     let from = if is_open { ", from when a message was due" } else { "" };
     let Some(Sessions { connecting, whole }) = &stats.sessions else {
         write_latency("Round trip", &stats.latency, from, &mut out)?;
         if stats.received() > 0 {
             writeln!(out)?;
+            strip::write(history, screen, &mut out)?;
             write_histogram(&stats.latency, &mut out)?;
         }
         return out.flush();
@@ -56,6 +62,7 @@ pub(crate) fn write_bench(
     let from = format!(", {}, from {from} to the end", units::rate(stats.sessions_per_s()));
     write_latency("Session", whole, &from, &mut out)?;
     writeln!(out)?;
+    strip::write(history, screen, &mut out)?;
     write_histogram(whole, &mut out)?;
     out.flush()
 }

@@ -68,6 +68,11 @@ impl<S: Session> LoadConnection<S> {
         true
     }
 
+    /// Since when its end is owed.
+    pub(super) fn session_since(&self) -> Option<Instant> {
+        self.whole.as_ref().map(|whole| whole.batch.since)
+    }
+
     /// The socket of the session is connected.
     pub(super) fn note_connected(&mut self, now: Instant) {
         if let Some(whole) = &mut self.whole {

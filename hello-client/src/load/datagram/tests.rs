@@ -50,6 +50,22 @@ fn a_copy_is_a_duplicate_and_no_second_answer() {
 }
 
 #[test]
+fn no_reply_is_expected_any_more_to_a_message_before_one_that_was_answered() {
+    let start = Instant::now();
+    let mut datagrams = new_session(16);
+    let r = send(&mut datagrams, 5, start);
+    let sent = |number| Some(start + number * Duration::from_millis(1));
+    assert_eq!(datagrams.expected_since(), sent(0));
+    receive(&mut datagrams, &[&r[2]], start);
+    assert_eq!(datagrams.expected_since(), sent(3));
+    // Those before it are lost.
+    datagrams.expire(start + SECOND + 2 * Duration::from_millis(1), &mut Notes::default()).unwrap();
+    assert_eq!(datagrams.expected_since(), sent(3));
+    receive(&mut datagrams, &[&r[3], &r[4]], start);
+    assert_eq!(datagrams.expected_since(), None);
+}
+
+#[test]
 fn two_that_change_places_are_one_reordering() {
     let start = Instant::now();
     let mut datagrams = new_session(16);

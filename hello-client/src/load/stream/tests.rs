@@ -77,6 +77,18 @@ fn each_reply_is_reported_with_the_message_it_answers() {
 }
 
 #[test]
+fn a_reply_is_expected_to_the_first_message_in_flight() {
+    let (mut session, now) = session(1);
+    let later = now + Duration::from_secs(1);
+    send(&mut session, Batch { first: 1, count: 1, since: later }, later);
+    assert_eq!(session.expected_since(), Some(now));
+    for (reply, expected) in [(b"Hello, aa!\n", Some(later)), (b"Hello, bb!\n", None)] {
+        session.receive(reply, later, &mut Notes::default()).unwrap();
+        assert_eq!(session.expected_since(), expected);
+    }
+}
+
+#[test]
 fn an_error_of_the_server_ends_the_session_and_what_is_in_flight_is_lost() {
     let (mut session, now) = session(3);
     let mut notes = Notes::default();

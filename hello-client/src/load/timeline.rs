@@ -1,0 +1,416 @@
+//! A run in intervals, each with its own counts.
+//!
+//! A thread counts one interval at a time, and hands it over when it is over; the counts of the run
+//! are the sum over its intervals. So a message is recorded once, the sums of the rows are the totals
+//! of the report, and the percentiles of a row are those of all its round trips, in whatever thread.
+
+use std::mem;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::outage::{Gap, Outage, Silence};
+use super::{Event, Observer, Plan, Stats};
+
+/// What was counted from the end of one interval to that of the next.
+#[derive(Debug)]
+pub(crate) struct Interval {
+    /// The counts; in the first interval also the errors of the warm-up.
+    pub(crate) stats: Stats,
+    /// Its end.
+    pub(crate) until: Instant,
+}
+
+/// The observer of one thread of a bench.
+#[derive(Debug)]
+pub(crate) struct Timeline {
+    stats: Stats,
+    length: Duration,
+    /// The end of the interval; the last one has none.
+    until: Option<Instant>,
+    /// The end of the run, if the clock ends it.
+    end: Option<Instant>,
+    warm_until: Instant,
+    /// How many intervals were handed over.
+    count: usize,
+    intervals: SyncSender<Interval>,
+    /// When the run would have ended if the clock does not end it: with its last reply or loss.
+    latest: Instant,
+    silence: Silence,
+}
+
+impl Timeline {
+    /// How many intervals a run has; the last one goes on to its end. As rows of a report they take
+    /// 64 MB.
+    const MAX_INTERVALS: usize = 1_000_000;
+
+    /// How many intervals wait for whoever takes them. Each has a histogram; while more of them wait
+    /// the current one goes on.
+    pub(crate) const QUEUE_LEN: usize = 16;
+
+    /// Hands over `intervals` of this `length`.
+    pub(crate) fn new(plan: &Plan, length: Duration, intervals: SyncSender<Interval>) -> Self {
+        let until = plan.warm_until + length;
+        Self {
+            stats: Stats::new(plan.warm_until),
+            length,
+            until: Some(until).filter(|until| plan.end.is_none_or(|end| *until < end)),
+            end: plan.end,
+            warm_until: plan.warm_until,
+            count: 0,
+            intervals,
+            latest: plan.warm_until,
+            silence: Silence::new(plan.start),
+        }
+    }
+
+    /// Hands over the last interval, and returns when no reply came. A run that was stopped ends at
+    /// that time, not when the clock would have ended it.
+    pub(crate) fn finish(self, stopped: Option<Instant>) -> Vec<Gap> {
+        let until = stopped.or(self.end).map_or(self.latest, |end| end.max(self.latest));
+        // Nobody takes it if the run has failed.
+        let _ = self.intervals.send(Interval { stats: self.stats, until });
+        self.silence.finish()
+    }
+
+    /// Hands over what is over. What cannot be handed over goes on.
+    fn turn_over(&mut self, now: Instant) {
+        while let Some(until) = self.until.filter(|until| now >= *until) {
+            let stats = mem::replace(&mut self.stats, Stats::new(self.warm_until));
+            let mut passed = 1;
+            match self.intervals.try_send(Interval { stats, until }) {
+                Ok(()) => self.count += 1,
+                Err(TrySendError::Full(current) | TrySendError::Disconnected(current)) => {
+                    self.stats = current.stats;
+                    let lengths = (now - until).as_nanos() / self.length.as_nanos();
+                    passed += u32::try_from(lengths).unwrap_or(u32::MAX - 1);
+                }
+            }
+            let next = until.checked_add(self.length.saturating_mul(passed));
+            let is_last = self.count + 1 == Self::MAX_INTERVALS;
+            let is_before_end = |next: &Instant| self.end.is_none_or(|end| *next < end);
+            // What comes after the end, in answer to what was sent before it, is in the last one.
+            self.until = next.filter(|next| !is_last && is_before_end(next));
+        }
+    }
+}
+
+impl Observer for Timeline {
+    fn on_event(&mut self, event: Event<'_>, now: Instant) {
+        if self.until.is_some_and(|until| now >= until) {
+            self.turn_over(now);
+        }
+        let (is_reply, is_counted) = match event {
+            Event::Answered(_) | Event::SessionEnded { .. } => (true, true),
+            Event::Wrong(..) => (true, self.end.is_none()),
+            Event::Late(_) | Event::Duplicated => (true, false),
+            // Without a clock a run goes on while something is waited for, or tried again.
+            Event::Lost(..) | Event::Failed(_) => (false, self.end.is_none()),
+            Event::Reached
+            | Event::Reordered(_)
+            | Event::Unsent(_)
+            | Event::Overflowed(_)
+            | Event::Paced(_)
+            | Event::Varied(_)
+            | Event::Tcp(_) => (false, false),
+        };
+        if is_reply {
+            self.silence.replied(now);
+        }
+        if is_counted {
+            self.latest = self.latest.max(now);
+        }
+        self.stats.on_event(event, now);
+    }
+
+    fn on_tick(&mut self, now: Instant, owed_since: &dyn Fn() -> Option<Instant>) {
+        self.turn_over(now);
+        self.silence.on_tick(now, owed_since);
+    }
+}
+
+/// Puts together the next interval of all `threads`, unless all are over; `receive` waits for that of
+/// one thread.
+///
+/// A thread that could not hand over its intervals in time has made one of several. Then those of the
+/// other threads are put together, too, up to the same moment.
+pub(crate) fn next_interval(
+    threads: &[Receiver<Interval>],
+    mut receive: impl FnMut(&Receiver<Interval>) -> Option<Interval>,
+) -> Option<Interval> {
+    let mut sum: Option<Interval> = None;
+    let mut ends = vec![None; threads.len()];
+    let mut is_over = vec![false; threads.len()];
+    let is_behind = |end: Option<Instant>, sum: &Option<Interval>| {
+        end.is_none_or(|end| sum.as_ref().is_some_and(|sum| end < sum.until))
+    };
+    while let Some(thread) =
+        (0..threads.len()).find(|thread| !is_over[*thread] && is_behind(ends[*thread], &sum))
+    {
+        match receive(&threads[thread]) {
+            None => is_over[thread] = true,
+            Some(next) => {
+                ends[thread] = Some(next.until);
+                match &mut sum {
+                    None => sum = Some(next),
+                    Some(sum) => {
+                        sum.until = sum.until.max(next.until);
+                        sum.stats.add(next.stats);
+                    }
+                }
+            }
+        }
+    }
+    sum
+}
+
+/// The figures of an interval, with units in the names: a row of a report.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Row {
+    /// From the end of the warm-up.
+    pub(crate) start_s: f64,
+    /// The last one may be shorter, or longer by what was in flight at the end.
+    pub(crate) duration_s: f64,
+    /// Replies that came in it, and were right and in time.
+    pub(crate) messages: u64,
+    /// Wrong replies and connection errors.
+    pub(crate) errors: u64,
+    /// Messages that were given up in it. When our own system dropped replies is not known, so
+    /// these are among them.
+    pub(crate) lost: u64,
+    /// Percentiles of the round trips of its messages.
+    pub(crate) p50_us: Option<f64>,
+    pub(crate) p99_us: Option<f64>,
+    pub(crate) max_us: Option<f64>,
+}
+
+impl Row {
+    /// The row of an interval that begins at `from`, in a run whose warm-up ended at `origin`.
+    pub(crate) fn new(origin: Instant, from: Instant, interval: &Interval) -> Self {
+        let stats = &interval.stats;
+        let [p50_us, p99_us, max_us] = stats.latency.brief();
+        Self {
+            start_s: seconds(from.saturating_duration_since(origin)),
+            duration_s: seconds(interval.until.saturating_duration_since(from)),
+            messages: stats.received(),
+            errors: stats.errors(),
+            lost: stats.unanswered(),
+            p50_us,
+            p99_us,
+            max_us,
+        }
+    }
+
+    /// Whether it says nothing: a run may end in the moment in which an interval does.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.duration_s == 0.0 && self.messages + self.errors + self.lost == 0
+    }
+
+    /// Messages answered in a second.
+    pub(crate) fn messages_per_s(&self) -> Option<f64> {
+        (self.duration_s > 0.0).then(|| self.messages as f64 / self.duration_s)
+    }
+}
+
+/// A run over time: when it was good, and when bad.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct History {
+    pub(crate) intervals: Vec<Row>,
+    pub(crate) outages: Vec<Outage>,
+}
+
+/// Seconds, to the microsecond.
+pub(super) fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Batch, ConnectionError};
+    use super::*;
+    use crate::cli::tests::target;
+    use crate::error::ErrorKind;
+    use proptest::prelude::*;
+    use std::sync::mpsc;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const LATE: ConnectionError = ConnectionError::Lost(ErrorKind::Timeout);
+
+    /// A run that is warm after half a second, and ends by the clock, if at all, after that.
+    fn plan(duration: Option<Duration>) -> Plan {
+        let plan = Plan::new(target(&[]), vec![], 16);
+        let warm_until = plan.start + SECOND / 2;
+        Plan { warm_until, end: duration.map(|duration| warm_until + duration), ..plan }
+    }
+
+    /// A message that was answered, or lost, after this time in flight.
+    fn single(now: Instant, time: Duration) -> Batch {
+        Batch { first: 0, count: 1, since: now - time }
+    }
+
+    /// The rows, and the sum, of these threads, which have ended.
+    fn rows(plan: &Plan, threads: Vec<Receiver<Interval>>) -> (Vec<Row>, Stats) {
+        let mut rows = Vec::new();
+        let mut sum = Stats::new(plan.warm_until);
+        let mut from = plan.warm_until;
+        while let Some(interval) = next_interval(&threads, |thread| thread.recv().ok()) {
+            rows.push(Row::new(plan.warm_until, from, &interval));
+            from = from.max(interval.until);
+            sum.add(interval.stats);
+        }
+        rows.retain(|row| !row.is_empty());
+        (rows, sum)
+    }
+
+    #[derive(Clone, Copy)]
+    enum What {
+        Answered(Duration),
+        Lost,
+        Failed,
+        Reached,
+    }
+
+    /// A thread with these events, each at its time from the end of the warm-up.
+    fn thread(
+        plan: &Plan,
+        queue: usize,
+        events: impl IntoIterator<Item = (Duration, What)>,
+    ) -> Receiver<Interval> {
+        let (sender, receiver) = mpsc::sync_channel(queue);
+        let mut timeline = Timeline::new(plan, SECOND, sender);
+        for (time, what) in events {
+            let now = plan.warm_until + time;
+            let event = match what {
+                What::Answered(time) => Event::Answered(single(now, time)),
+                What::Lost => Event::Lost(single(now, Duration::ZERO), &LATE),
+                What::Failed => Event::Failed(&LATE),
+                What::Reached => Event::Reached,
+            };
+            timeline.on_event(event, now);
+        }
+        std::thread::spawn(|| timeline.finish(None));
+        receiver
+    }
+
+    #[test]
+    fn a_row_has_what_came_in_its_time() {
+        let plan = plan(Some(3 * SECOND));
+        let answered = What::Answered(SECOND / 1000);
+        let events = [(100, answered), (999, answered), (1000, answered), (2500, What::Lost)];
+        let events = events.into_iter().chain([(2999, What::Failed)]);
+        let events = events.map(|(millis, event)| (Duration::from_millis(millis), event));
+        let (rows, _) = rows(&plan, vec![thread(&plan, 9, events)]);
+        let times: Vec<_> = rows.iter().map(|row| (row.start_s, row.duration_s)).collect();
+        assert_eq!(times, [(0.0, 1.0), (1.0, 1.0), (2.0, 1.0)]);
+        let counts: Vec<_> = rows.iter().map(|row| (row.messages, row.lost, row.errors)).collect();
+        assert_eq!(counts, [(2, 0, 0), (1, 0, 0), (0, 1, 1)]);
+        assert_eq!((rows[0].max_us, rows[2].max_us), (Some(1000.0), None));
+    }
+
+    #[test]
+    fn a_run_that_the_clock_does_not_end_is_over_with_its_last_reply_or_loss() {
+        let plan = plan(None);
+        let answered = What::Answered(SECOND / 1000);
+        for last in [answered, What::Lost] {
+            let end = 5 * SECOND / 2;
+            let events = [(SECOND / 4, answered), (end, last), (end + SECOND / 50, What::Reached)];
+            let (rows, sum) = rows(&plan, vec![thread(&plan, 9, events)]);
+            let durations: Vec<_> = rows.iter().map(|row| row.duration_s).collect();
+            assert_eq!(durations, [1.0, 1.0, 0.5]);
+            assert!(sum.elapsed() <= 5 * SECOND / 2);
+        }
+    }
+
+    #[test]
+    fn what_comes_after_the_end_is_in_the_last_row() {
+        let plan = plan(Some(SECOND));
+        let end = Duration::from_millis(1020);
+        let events = [(end, What::Answered(SECOND / 10)), (6 * SECOND, What::Lost)];
+        let (rows, sum) = rows(&plan, vec![thread(&plan, 9, events)]);
+        assert_eq!((rows.len(), rows[0].messages, rows[0].lost), (1, 1, 1));
+        assert_eq!((rows[0].duration_s, sum.elapsed()), (1.02, end));
+    }
+
+    #[test]
+    fn the_percentiles_of_threads_are_those_of_all_their_messages() {
+        let plan = plan(Some(SECOND));
+        const TICK: Duration = Duration::from_millis(1);
+        let messages = |count, time| {
+            thread(&plan, 9, (0..count).map(|at| (SECOND / 2 + at * TICK, What::Answered(time))))
+        };
+        let threads = vec![messages(98, SECOND / 1000), messages(2, SECOND / 10)];
+        let (rows, _) = rows(&plan, threads);
+        assert_eq!((rows.len(), rows[0].messages, rows[0].max_us), (1, 100, Some(100_000.0)));
+        let [p50, p99] = [rows[0].p50_us, rows[0].p99_us].map(Option::unwrap);
+        assert!((p50 / 1000.0 - 1.0).abs() < 0.002, "{p50}");
+        assert!((p99 / 100_000.0 - 1.0).abs() < 0.002, "{p99}");
+    }
+
+    #[test]
+    fn intervals_that_nobody_takes_become_one() {
+        let plan = plan(None);
+        let messages = || {
+            (0..1000).map(|number| (number * SECOND + SECOND / 2, What::Answered(Duration::ZERO)))
+        };
+        let threads = [Timeline::QUEUE_LEN, 2000].map(|queue| thread(&plan, queue, messages()));
+        let (rows, sum) = rows(&plan, threads.into());
+        assert_eq!((rows.len(), sum.received()), (Timeline::QUEUE_LEN + 1, 2000));
+        let (last, whole) = rows.split_last().unwrap();
+        assert!(whole.iter().all(|row| (row.messages, row.duration_s) == (2, 1.0)), "{rows:?}");
+        assert_eq!((last.messages, last.duration_s), (1968, 983.5));
+    }
+
+    proptest! {
+        #[test]
+        fn the_rows_add_up_to_the_report(
+            threads in prop::collection::vec(
+                prop::collection::vec((0..4000u64, 0..3000u64, 0..6), 0..60), 1..4,
+            ),
+            length in 10..2500u64,
+            ends_by_the_clock: bool,
+        ) {
+            let plan = plan(ends_by_the_clock.then_some(2 * SECOND));
+            let mut total = Stats::new(plan.warm_until);
+            let wrong = hello_proto::ReplyError::Mismatch { reply: vec![], expected: None };
+            let (mut receivers, mut running) = (vec![], vec![]);
+            for mut events in threads {
+                events.sort_unstable();
+                let (sender, receiver) = mpsc::sync_channel(Timeline::QUEUE_LEN);
+                let mut timeline = Timeline::new(&plan, Duration::from_millis(length), sender);
+                for (at, rtt, kind) in events {
+                    let now = plan.start + Duration::from_millis(at);
+                    let since = now.checked_sub(Duration::from_millis(rtt)).unwrap_or(now);
+                    let batch = Batch { first: 0, count: 1 + rtt % 3, since };
+                    let event = match kind {
+                        0 => Event::Lost(batch, &LATE),
+                        1 => Event::Failed(&LATE),
+                        2 => Event::Wrong(Some(batch), &wrong),
+                        _ => Event::Answered(batch),
+                    };
+                    timeline.on_event(event, now);
+                    total.on_event(event, now);
+                }
+                running.push(timeline);
+                receivers.push(receiver);
+            }
+            // The threads end while their intervals are taken.
+            let rows = std::thread::scope(|scope| {
+                running.into_iter().for_each(|timeline| {
+                    scope.spawn(|| timeline.finish(None));
+                });
+                rows(&plan, receivers).0
+            });
+            let sum = |figure: fn(&Row) -> u64| rows.iter().map(figure).sum::<u64>();
+            prop_assert_eq!(sum(|row| row.messages), total.received());
+            prop_assert_eq!(sum(|row| row.errors), total.errors());
+            prop_assert_eq!(sum(|row| row.lost), total.lost());
+            let mut end = 0.0;
+            for row in &rows {
+                prop_assert!((row.start_s - end).abs() < 1e-5);
+                end = row.start_s + row.duration_s;
+            }
+            prop_assert!(rows.is_empty() || end + 1e-5 >= total.elapsed().as_secs_f64());
+        }
+    }
+}
