@@ -287,7 +287,8 @@ fn another_framing_is_recognized_in_any_two_parts_of_its_welcome() {
     ] {
         for cut in 1..welcome.len() {
             let endpoint = fake.endpoint();
-            let client = Client::start(["check", &endpoint, "--framing", ours]);
+            let words = ["check", &endpoint, "--framing", ours, "--timeout", "20s"];
+            let client = Client::start(words);
             let mut connection = fake.accept();
             connection.send(&welcome[..cut]);
             wait_until("the first part is read", || connection.is_read_by_peer());

@@ -44,7 +44,6 @@ fn a_scrape_that_never_ends_is_closed_after_two_seconds_and_the_others_are_serve
     });
     Scrape::of(&metrics);
     expect_service(&server);
-    assert!(start.elapsed() < TIMEOUT, "{:?}", start.elapsed());
     endless.expect_last(b"");
     dripping.join().expect("it sees the end");
     let took = start.elapsed();

@@ -11,9 +11,6 @@ use crate::error::{Error, ErrorKind, advise};
 use crate::net::{Connection, Deadline, Timeout, connect};
 use crate::options::Target;
 
-/// How long the rest of a welcome may take that has begun in another framing.
-const REST_OF_WELCOME: Duration = Duration::from_millis(200);
-
 /// Both directions of a session.
 #[derive(Debug)]
 pub(crate) struct StreamSession {
@@ -53,8 +50,6 @@ impl StreamSession {
         // What is wrong, while more bytes may make it the welcome of another framing.
         let mut wrong = None;
         let error = loop {
-            let deadline =
-                if wrong.is_some() { deadline.at_most(REST_OF_WELCOME) } else { deadline };
             let length = match self.connection.receive(&mut self.buffer, deadline) {
                 Ok(0) => {
                     let closed = self.session.receive_end().map_err(Error::from);
