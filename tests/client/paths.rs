@@ -139,6 +139,23 @@ fn a_firewall_that_rejects_in_the_place_of_a_host_is_named() {
 }
 
 #[test]
+fn a_firewall_is_named_even_where_its_address_is_the_beginning_of_the_servers() {
+    let Some(path) = RoutedPath::create() else { return };
+    let reject = "reject with icmpx port-unreachable";
+    if !path.filter(&forward(reject, reject)) {
+        return;
+    }
+    path.client.shell(
+        "ip route add 10.1.0.10 via 10.1.0.1
+        ip route add fd00:1::10 via fd00:1::1",
+    );
+    path.router.shell("for to in 10.1.0.10 fd00:1::10; do ip route add $to dev servers; done");
+    let endpoints = ["10.1.0.10:9999", "[fd00:1::10]:9999"];
+    let rejected = |router: &str| format!("rejected by {router} (a firewall)");
+    expect_unreached(&path, endpoints, AMPLE, "refused", rejected);
+}
+
+#[test]
 fn a_missing_route_is_unreachable_here_and_on_the_way() {
     let Some(path) = RoutedPath::create() else { return };
     let [beyond_the_router, unknown] =

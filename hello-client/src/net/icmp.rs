@@ -1,7 +1,7 @@
 //! What the network said about why a server cannot be reached (`IP_RECVERR`, ip(7)).
 
 use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsRawFd;
 
 use nix::libc::{
@@ -52,6 +52,8 @@ pub(super) fn describe(error: &io::Error, socket: &Socket, place: &str) -> Strin
     let network = last_error(socket).filter(is_same);
     let source = network.and_then(|network| network.source);
     let is_path = place.starts_with(['/', '@']);
+    let is_server =
+        |ip: &IpAddr| place.parse::<SocketAddr>().is_ok_and(|server| server.ip() == *ip);
     let by = |what: &str| match source {
         Some(source) => format!("{place}: {what}, says {source}"),
         None => format!("{place}: {what}"),
@@ -65,7 +67,7 @@ pub(super) fn describe(error: &io::Error, socket: &Socket, place: &str) -> Strin
         (ErrorKind::Refused, _) if is_path => {
             format!("connection refused by {place} (nothing listens there)")
         }
-        (ErrorKind::Refused, _) => match source.filter(|ip| !place.contains(&ip.to_string())) {
+        (ErrorKind::Refused, _) => match source.filter(|ip| !is_server(ip)) {
             Some(firewall) => format!("connection to {place} rejected by {firewall} (a firewall)"),
             None => format!(
                 "connection refused by {place} (nothing listens there, or a firewall rejects it)"
