@@ -127,8 +127,7 @@ impl fmt::Display for Check {
             write!(f, " at try {}", self.tries)?;
         }
         if self.failed_addresses > 0 {
-            let others = plural(self.failed_addresses, "other address");
-            write!(f, "; {others} tried in vain")?;
+            write!(f, "; tried in vain: {} of its addresses", self.failed_addresses)?;
         }
         Ok(())
     }
@@ -276,6 +275,27 @@ fn spaced(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_yes_tells_how_many_addresses_failed() {
+        for (failed_addresses, expected) in [
+            (0, "ok       ::1, replied"),
+            (1, "ok       ::1, replied; tried in vain: 1 of its addresses"),
+            (2, "ok       ::1, replied; tried in vain: 2 of its addresses"),
+        ] {
+            let check = Check {
+                endpoint: String::new(),
+                peer_address: Some("::1".to_owned()),
+                outcome: "ok",
+                connect_us: None,
+                rtt_us: None,
+                tries: 1,
+                error: None,
+                failed_addresses,
+            };
+            assert_eq!(check.to_string(), expected);
+        }
+    }
 
     #[test]
     fn a_time_stands_apart_from_its_unit() {
