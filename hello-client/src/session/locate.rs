@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use socket2::{SockAddr, Socket};
 
-use super::datagram::PROBE;
+use super::datagram::{DatagramSession, PROBE};
 use super::{Candidates, StreamSession};
 use crate::error::{Error, ErrorKind};
 use crate::net::{Deadline, Timeout, addresses, retry_until};
@@ -81,15 +81,15 @@ fn find_answering(target: &Target, timeout: Timeout) -> Result<SockAddr, Error> 
     let session = if candidates.sessions.len() == 1 && target.wait.is_zero() {
         candidates.sessions.remove(0)
     } else {
-        candidates.first_answering(timeout.resends(), |session, _, deadline| {
-            match session.say(PROBE, deadline) {
-                // Whatever it says, it is there; what is wrong with it will be counted.
-                Err(error) if error.reply.as_ref().is_some_and(|reply| !reply.is_empty()) => Ok(()),
-                outcome => outcome,
-            }
-        })?
+        let ask = |session: &mut DatagramSession, _, deadline| match session.say(PROBE, deadline) {
+            // Whatever it says, it is there; what is wrong with it will be counted.
+            Err(error) if error.reply.as_ref().is_some_and(|reply| !reply.is_empty()) => Ok(()),
+            outcome => outcome,
+        };
+        let session = candidates.first_answering(timeout.resends(), ask)?;
+        session.connection.log_as("answered by");
+        session
     };
-    session.connection.log_as("found");
     let peer = session.connection.into_socket().peer_addr();
     peer.map_err(|error| Error::unreached(ErrorKind::from(&error), format!("socket: {error}")))
 }
