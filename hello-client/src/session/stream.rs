@@ -1,6 +1,5 @@
 //! A session on a stream: a welcome, one message and its reply after the other, `exit`, the end.
 
-use std::io;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -131,16 +130,12 @@ impl StreamSession {
     fn exchange(&mut self, out: &[u8], expected: &str, deadline: Deadline) -> Result<(), Error> {
         let sent = Instant::now();
         let outcome = match self.connection.send(out, deadline) {
+            Ok(()) => self.receive(expected, deadline),
             // What the server said before it closed can still be read, and tells why.
-            Err(error)
-                if !matches!(
-                    error.kind(),
-                    io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
-                ) =>
-            {
-                Err(self.connection.error(&error, expected, deadline))
+            Err(error) if ErrorKind::from(&error) == ErrorKind::Closed => {
+                self.receive(expected, deadline)
             }
-            _ => self.receive(expected, deadline),
+            Err(error) => Err(self.connection.error(&error, expected, deadline)),
         };
         self.round_trip = Some(sent.elapsed());
         outcome
