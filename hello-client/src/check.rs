@@ -145,20 +145,20 @@ fn check(target: &Target, options: &CheckOptions) -> Check {
         error: None,
         failed_addresses: 0,
     };
-    let mut waited = Duration::ZERO;
+    let mut unanswered = Unanswered::default();
     let worked = retry_until(target, |timeout| {
         // What an earlier attempt found does not count.
         (check.peer_address, check.connect_us, check.rtt_us) = (None, None, None);
         if target.is_datagram() {
-            over_datagrams(target, options, timeout, &mut check, &mut waited)
+            over_datagrams(target, options, timeout, &mut check, &mut unanswered)
         } else {
             over_a_stream(target, options, timeout, &mut check)
         }
     });
     let outcome = match worked {
         Ok(loss) => options.thresholds.check(loss, check.rtt_us, check.failed_addresses),
-        Err(error) if target.is_datagram() && error.kind == ErrorKind::Timeout => {
-            Err(silence(error, target, options, check.tries, waited))
+        Err(error) if error.kind == ErrorKind::Timeout && unanswered.datagrams > 0 => {
+            Err(unanswered.explain(error, target, options))
         }
         Err(error) => Err(error),
     };
@@ -204,56 +204,66 @@ fn not_replied(size: usize, deadline: Deadline) -> Error {
     Error::unanswered(ErrorKind::Timeout, message)
 }
 
-/// One message after the other until one is answered, of which each is `waited` for. Returns the part
-/// of them that was not answered in time, in percent.
+/// One message after the other until one is answered. Returns the part of them that was not answered
+/// in time, in percent.
 fn over_datagrams(
     target: &Target,
     options: &CheckOptions,
     timeout: Timeout,
     check: &mut Check,
-    waited: &mut Duration,
+    unanswered: &mut Unanswered,
 ) -> Result<f64, Error> {
     let candidates = Candidates::connect(target, timeout).inspect_err(|_| check.tries += 1)?;
-    let rounds = (0..options.tries).map(|_| timeout.start());
-    // At the end of a --wait there may be no time left for all of them.
-    let rounds = rounds.take_while(|deadline| !deadline.wait().is_zero());
-    let rounds = rounds.inspect(|deadline| *waited += deadline.wait());
-    let mut tries = 0;
+    let (mut tries, mut waited) = (0, Duration::ZERO);
+    let rounds = timeout.rounds(options.tries as usize).inspect(|round| waited += round.wait());
     let answered = candidates.first_answering(rounds, |session, round, deadline| {
         tries = round + 1;
         check.connected(&session.connection);
         session.say(&message(options), deadline)
     });
     check.tries += tries;
-    let session = answered?;
+    let session = answered.inspect_err(|error| unanswered.add(error, tries, waited))?;
     check.rtt_us = session.round_trip.map(json::micros);
     check.failed_addresses = session.connection.failed_addresses;
     Ok(percent(tries - 1, tries))
 }
 
-/// What `error` is, after which no datagram was answered in all the time that was `waited`, as far as
-/// that can be found out.
-fn silence(
-    error: Error,
-    target: &Target,
-    options: &CheckOptions,
-    tries: u64,
+/// Datagrams in a row to which nothing came back.
+#[derive(Debug, Default)]
+struct Unanswered {
+    datagrams: u64,
     waited: Duration,
-) -> Error {
-    let size = options.size;
-    let (datagrams, waited) = (plural(tries, "datagram"), spaced(waited));
-    match Silence::diagnose(target, &message(options)) {
-        Silence::Complete => error.replaced(format!(
-            "no reply to {datagrams} within {waited}: dropped on the way, or nothing answers there"
-        )),
-        Silence::Passing => error.of_server(true).replaced(format!(
-            "no reply to {datagrams} within {waited}, but to a later one: some are lost on the way, \
-             or replies take longer than --timeout"
-        )),
-        Silence::TooLong => error.of_server(true).replaced(format!(
-            "no reply to {datagrams} of {size} bytes within {waited}, but to a shorter one: too \
-             long for the server's --max-message, or for the path's MTU"
-        )),
+}
+
+impl Unanswered {
+    /// Adds those of an attempt that ended with `error`. If that is not silence, the row is over.
+    fn add(&mut self, error: &Error, datagrams: u64, waited: Duration) {
+        if error.kind == ErrorKind::Timeout {
+            self.datagrams += datagrams;
+            self.waited += waited;
+        } else {
+            *self = Self::default();
+        }
+    }
+
+    /// What `error` is, after all these, as far as that can be found out.
+    fn explain(&self, error: Error, target: &Target, options: &CheckOptions) -> Error {
+        let size = options.size;
+        let (datagrams, waited) = (plural(self.datagrams, "datagram"), spaced(self.waited));
+        match Silence::diagnose(target, &message(options)) {
+            Silence::Complete => error.replaced(format!(
+                "no reply to {datagrams} within {waited}: dropped on the way, or nothing answers \
+                 there"
+            )),
+            Silence::Passing => error.of_server(true).replaced(format!(
+                "no reply to {datagrams} within {waited}, but to a later one: some are lost on the \
+                 way, or replies take longer than --timeout"
+            )),
+            Silence::TooLong => error.of_server(true).replaced(format!(
+                "no reply to {datagrams} of {size} bytes within {waited}, but to a shorter one: too \
+                 long for the server's --max-message, or for the path's MTU"
+            )),
+        }
     }
 }
 

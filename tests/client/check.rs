@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, FakeServer, FakeUdpServer, Process, Server, wait_until};
+use crate::harness::{Client, FakeServer, FakeUdpServer, Process, Server, has_ipv6, wait_until};
 
 /// The only check in the object that `check --json` with these `words` prints, and the exit code.
 #[track_caller]
@@ -174,6 +174,23 @@ fn over_udp_a_message_that_is_too_long_for_the_server_is_told_from_silence() {
     let reason = "but to a shorter one: too long for the server's --max-message, or for the path's \
                   MTU";
     expect_failure(&words, 1, "timeout", reason);
+}
+
+#[test]
+fn an_address_that_refuses_does_not_hide_why_another_one_is_silent() {
+    if !has_ipv6() {
+        return;
+    }
+    // Wherever the server is, the other address refuses.
+    for host in ["127.0.0.1", "[::1]"] {
+        let server = Server::start(&format!("udp://{host}:0 --max-message 100"));
+        let endpoint = format!("udp://localhost:{}", server.port());
+        let words = ["check", &endpoint, "--size", "200", "--timeout", "400ms"];
+        let Some((object, finished)) = Client::json_with_both_localhosts(words) else { return };
+        assert_eq!(finished.code, Some(1), "{finished:?}");
+        let message = object["checks"][0]["error"]["message"].as_str().expect("a string");
+        assert!(message.contains("too long for the server's --max-message"), "{host}: {message}");
+    }
 }
 
 #[test]
@@ -381,6 +398,25 @@ fn an_empty_datagram_may_come_from_a_balancer() {
     let finished = client.wait();
     assert_eq!(finished.code, Some(1), "{finished:?}");
     assert!(finished.stdout_text().contains("a balancer without a backend"), "{finished:?}");
+}
+
+#[test]
+fn a_datagram_to_which_anything_came_is_not_counted_as_silence() {
+    const EMPTY_REPLIES: u64 = 3;
+    let fake = FakeUdpServer::open();
+    let endpoint = fake.endpoint();
+    let words = ["check", &endpoint, "--wait", "2s", "--timeout", "300ms", "--tries", "1"];
+    let client = Client::start(words.into_iter().chain(["--json"]));
+    for _ in 0..EMPTY_REPLIES {
+        let client_address = fake.receive().1;
+        fake.send(b"", client_address);
+    }
+    let finished = client.wait();
+    let object: Value = serde_json::from_slice(&finished.stdout).expect("an object");
+    let check = &object["checks"][0];
+    let silent = check["tries"].as_u64().expect("a number") - EMPTY_REPLIES;
+    let message = check["error"]["message"].as_str().expect("a string");
+    assert!(message.starts_with(&format!("no reply to {silent} datagram")), "{check}");
 }
 
 #[test]

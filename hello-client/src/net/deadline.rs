@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io;
-use std::iter;
 use std::time::{Duration, Instant};
 
 /// The end of one wait.
@@ -92,15 +91,20 @@ impl Timeout {
         Self { end: Some(end + Self::OVERTIME), ..self }
     }
 
+    /// The ends of `count` waits, one after the other, or of as many as there is time for; of one
+    /// at least, so that an attempt that begins late is one all the same.
+    pub(crate) fn rounds(self, count: usize) -> impl Iterator<Item = Deadline> {
+        let rounds = (0..count).map(move |index| (index, self.start()));
+        let rounds = rounds.take_while(|(index, round)| *index == 0 || !round.wait.is_zero());
+        rounds.map(|(_, round)| round)
+    }
+
     /// The ends of the waits for the answer to a datagram: where attempts are repeated, it is sent
     /// again and again in each of them, since nothing tells that it was dropped.
     pub(crate) fn resends(self) -> impl Iterator<Item = Deadline> {
-        let whole = self.start();
-        let (count, each) = match self.end {
-            Some(_) => (usize::MAX, Self::RESEND_INTERVAL),
-            None => (1, self.each),
-        };
-        iter::from_fn(move || (!whole.left().is_zero()).then(|| whole.at_most(each))).take(count)
+        let Some(end) = self.end else { return self.rounds(1) };
+        let end = Some(end.min(Instant::now() + self.each));
+        Self { each: Self::RESEND_INTERVAL, end }.rounds(usize::MAX)
     }
 
     /// A wait that begins now.

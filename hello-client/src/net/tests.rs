@@ -133,3 +133,8 @@ fn no_attempt_takes_much_longer_than_the_wait() {
     });
     assert!(longest < Duration::from_secs(1), "{longest:?}");
 }
+
+#[test]
+fn a_datagram_is_sent_once_even_when_the_time_for_it_is_over() {
+    assert_eq!(Timeout::within(Duration::ZERO).resends().count(), 1);
+}

@@ -95,7 +95,8 @@ impl DatagramSession {
         self.connection.send(message, deadline)?;
         match self.unanswered.iter_mut().find(|sent| sent.message == message) {
             Some(sent) => {
-                *sent = Sent { at, times: sent.times + 1, message: mem::take(&mut sent.message) }
+                sent.at = at;
+                sent.times += 1;
             }
             None => self.unanswered.push(Sent { message: message.to_vec(), at, times: 1 }),
         }
@@ -117,7 +118,7 @@ impl DatagramSession {
                 self.greeted.push_back(sent.message);
                 return Ok(Ok(()));
             }
-            if self.greeted.iter().any(|earlier| Some(&**earlier) == greeted) {
+            if greeted.is_some_and(|message| self.has_greeted(message)) {
                 info!("ignored {}, which came before", quoted(reply));
             } else {
                 let wrong = check_greeting(reply, message).map_err(Error::from);
@@ -152,12 +153,13 @@ impl Candidates {
         Ok(Self { sessions, errors })
     }
 
-    /// Asks one after the other in each of `rounds`, which end at these times and are numbered from
-    /// 0, and returns the first one that is answered.
+    /// Asks one after the other in each of `rounds`, at least one, which end at these times and are
+    /// numbered from 0, and returns the first one that is answered.
     ///
     /// # Errors
     ///
-    /// A wrong answer, or if there was none, why.
+    /// A wrong answer, or if there was none, why. Silence comes first: the server may be where it
+    /// is silent, but not where it is refused.
     pub(crate) fn first_answering(
         self,
         rounds: impl Iterator<Item = Deadline>,
@@ -192,8 +194,8 @@ impl Candidates {
                 break;
             }
         }
-        errors.append(&mut silences);
-        Err(Error::join(errors))
+        silences.append(&mut errors);
+        Err(Error::join(silences))
     }
 }
 
