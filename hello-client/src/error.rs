@@ -165,12 +165,16 @@ impl Error {
         match self.kind {
             ErrorKind::Usage | ErrorKind::Threshold => false,
             ErrorKind::Mismatch => self.reply.as_ref().is_some_and(Vec::is_empty),
+            // The server will be there again, or have a place; a message does not get shorter.
+            ErrorKind::Server => !self
+                .reply
+                .as_ref()
+                .is_some_and(|reply| reply.starts_with(b"Error: message longer")),
             ErrorKind::Refused
             | ErrorKind::Timeout
             | ErrorKind::Unresolved
             | ErrorKind::Unreachable
-            | ErrorKind::Closed
-            | ErrorKind::Server => true,
+            | ErrorKind::Closed => true,
         }
     }
 

@@ -62,8 +62,10 @@ fn it_does_not_use_up_the_ports_of_the_client() {
     let server = Server::start("127.0.0.1:0");
     let (object, code) = finish(start(server.endpoint("tcp"), "-n 200 -c 4"));
     assert_eq!((code, &object["session_us"]["samples"]), (Some(0), &json!(200)), "{object}");
-    // The first one, which found the server, ends without `exit`.
-    assert!(time_waits(server.endpoint("tcp")) <= 1);
+    // The first one, which found the server, ends without `exit`; and who closes first is a race where
+    // both do at the same moment.
+    let time_waits = time_waits(server.endpoint("tcp"));
+    assert!(time_waits < 20, "{time_waits} of 200");
 }
 
 #[test]
