@@ -37,11 +37,11 @@ fn expect_outage_in_json(scheme: &str, options: &str) {
     let outages = object["outages"].as_array().expect("an array");
     // A busy machine may have others, which are shorter.
     let longest = outages.iter().map(|outage| seconds(&outage["duration_s"])).fold(0.0, f64::max);
-    assert!((0.9..2.0).contains(&longest), "{object}");
+    assert!((0.9..=3.0).contains(&longest), "{object}");
     let outage =
         outages.iter().find(|outage| outage["duration_s"] == longest).expect("it is there");
     let from = seconds(&outage["start_s"]);
-    assert!(from > 0.3 && from + longest < 3.0, "{object}");
+    assert!(from > 0.1 && from + longest <= 3.0, "{object}");
 
     let rows = object["intervals"].as_array().expect("an array");
     assert!(rows.len() >= 10, "{object}");
