@@ -192,8 +192,13 @@ fn run_threads(
         if result.stats.is_interrupted || plan.end.is_some() {
             result.stats.end(until);
         }
-        let shortest = result.stats.latency.shortest();
-        result.history.outages = load::outages(gaps, (plan.warm_until, until), shortest);
+        let round_trip = result.stats.latency.shortest().unwrap_or_default();
+        let from_one_to_the_next =
+            plan.rate.map(|rate| rate.period.div_f64(rate.messages as f64)).unwrap_or_default();
+        // Neither a path on which each round trip takes long is one outage after the other, nor is a
+        // single message that is lost one.
+        let usual_pause = (round_trip * 2).max(from_one_to_the_next.mul_f64(1.5));
+        result.history.outages = load::outages(gaps, (plan.warm_until, until), usual_pause);
         Ok(result)
     })
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::harness::{Client, Pty, Server, show, skipped, wait_until};
+use crate::harness::{Client, FakeUdpServer, Pty, Server, show, skipped, wait_until};
 
 /// How long the server is suspended.
 const OUTAGE: Duration = Duration::from_secs(1);
@@ -136,6 +136,23 @@ fn a_server_that_is_gone_for_good_is_an_outage_until_the_end() {
     let text = finished.stdout_text();
     let outage = text.lines().find(|line| line.starts_with("Outage ")).expect("a line");
     assert!(outage.ends_with(" to 1.00 s"), "{text}");
+}
+
+#[test]
+fn single_datagrams_that_are_lost_are_no_outage() {
+    let fake = FakeUdpServer::open();
+    let endpoint = fake.endpoint();
+    let words = "bench -n 6 --rate 5 --warmup 0 --timeout 500ms --json";
+    let client = Client::start(words.split(' ').chain([&*endpoint]));
+    // The third is lost, and the last, for which it waits in vain.
+    for number in 0..6 {
+        let (message, client_address) = fake.receive();
+        if number != 2 && number != 5 {
+            fake.send(&[b"Hello, ", &*message, b"!"].concat(), client_address);
+        }
+    }
+    let object: Value = serde_json::from_slice(&client.wait().stdout).expect("an object");
+    assert_eq!((&object["lost"], &object["outages"]), (&2.into(), &Value::Array(vec![])));
 }
 
 #[test]

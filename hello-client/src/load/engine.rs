@@ -198,7 +198,10 @@ impl<'a, S: Session> Engine<'a, S> {
         }
         let connections = &self.connections;
         let plan = self.context.plan;
-        self.context.observer.on_tick(now, &|| owed_since(connections, now, plan));
+        // Once all datagrams have left, silence is only the wait for those that are lost.
+        let is_wait = S::IS_DATAGRAM && self.exhausted.is_some();
+        let owed_since = || owed_since(connections, now, plan).filter(|_| !is_wait);
+        self.context.observer.on_tick(now, &owed_since);
     }
 
     /// Whether all messages have left, and were answered or given up.

@@ -103,15 +103,15 @@ fn in_seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S:
 }
 
 /// The outages of a run that lasted from the end of its warm-up `from` one moment `until` another, in
-/// order: when none of its `threads` had a reply. On a path where a round trip always takes longer
-/// than the shortest outage they are at least twice as long as its `shortest_round_trip`.
+/// order: when none of its `threads` had a reply. They are longer than the `usual_pause`, for which no
+/// reply comes on a path that is good.
 pub(crate) fn outages(
     threads: Vec<Vec<Gap>>,
     (from, until): (Instant, Instant),
-    shortest_round_trip: Option<Duration>,
+    usual_pause: Duration,
 ) -> Vec<Outage> {
     let gaps = threads.into_iter().reduce(|one, other| intersect(&one, &other));
-    let shortest = SHORTEST.max(shortest_round_trip.unwrap_or_default() * 2);
+    let shortest = SHORTEST.max(usual_pause);
     let outages = gaps.into_iter().flatten().filter_map(|gap| {
         let start = gap.start.max(gap.owed_since?).max(from);
         let duration = gap.end.unwrap_or(until).min(until).saturating_duration_since(start);
@@ -175,7 +175,7 @@ mod tests {
 
     /// The outages of a run of 5 s, in milliseconds.
     fn found(start: Instant, threads: Vec<Vec<Gap>>) -> Vec<(u128, u128)> {
-        let outages = outages(threads, (start, start + Duration::from_secs(5)), None);
+        let outages = outages(threads, (start, start + Duration::from_secs(5)), Duration::ZERO);
         outages.iter().map(|one| (one.start.as_millis(), one.duration.as_millis())).collect()
     }
 
@@ -224,7 +224,7 @@ mod tests {
         let start = Instant::now();
         let gaps = gaps(start, &[2000, 4000], |_| Some(0));
         let [from, until] = [500, 4500].map(|millis| start + Duration::from_millis(millis));
-        let outages = outages(vec![gaps], (from, until), None);
+        let outages = outages(vec![gaps], (from, until), Duration::ZERO);
         let found: Vec<_> =
             outages.iter().map(|one| (one.start.as_millis(), one.duration.as_millis())).collect();
         assert_eq!(found, [(0, 1500), (1500, 2000), (3500, 500)]);
@@ -235,7 +235,7 @@ mod tests {
         let start = Instant::now();
         let gaps = gaps(start, &[600, 1200, 1800, 3200, 3800, 4400, 5000], Some);
         let end = start + Duration::from_secs(5);
-        let satellite = Some(Duration::from_millis(600));
+        let satellite = Duration::from_millis(1200);
         let outages = outages(vec![gaps], (start, end), satellite);
         assert_eq!(outages.len(), 1, "{outages:?}");
     }
