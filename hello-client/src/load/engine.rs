@@ -199,9 +199,17 @@ impl<'a, S: Session> Engine<'a, S> {
         let connections = &self.connections;
         let plan = self.context.plan;
         // Once all datagrams have left, silence is only the wait for those that are lost.
-        let is_wait = S::IS_DATAGRAM && self.exhausted.is_some();
+        let is_wait = S::IS_DATAGRAM && self.is_exhausted(now);
         let owed_since = || owed_since(connections, now, plan).filter(|_| !is_wait);
         self.context.observer.on_tick(now, &owed_since);
+    }
+
+    /// Whether nothing more becomes due, or may be sent.
+    fn is_exhausted(&self, now: Instant) -> bool {
+        match self.timetable {
+            Some(timetable) => self.due == timetable.total(),
+            None => self.context.quota.is_exhausted(now),
+        }
     }
 
     /// Whether all messages have left, and were answered or given up.
@@ -213,11 +221,7 @@ impl<'a, S: Session> Engine<'a, S> {
         if can_stall && silence > Plan::STALL_TIMEOUT.max(timeout.saturating_mul(2)) {
             return true;
         }
-        let is_exhausted = match self.timetable {
-            Some(timetable) => self.due == timetable.total(),
-            None => self.context.quota.is_exhausted(now),
-        };
-        if !is_exhausted && !self.is_closed {
+        if !self.is_exhausted(now) && !self.is_closed {
             self.exhausted = None;
             return false;
         }
