@@ -85,15 +85,16 @@ fn start(network: &Namespace, mount: &str, endpoint: &str) -> Process {
 
 #[test]
 fn a_signal_ends_a_server_that_waits_for_a_name() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let Some((network, socket, mount)) = name_server(folder.path()) else {
-        return;
-    };
     for (endpoint, signal) in [
         ("tcp://slow.example:0", Process::terminate as fn(&Process)),
         ("udp://slow.example:0", Process::interrupt),
         ("slow.example:0", Process::terminate),
     ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        // For each a name server of its own: one server asks several times.
+        let Some((network, socket, mount)) = name_server(folder.path()) else {
+            return;
+        };
         let server = start(&network, &mount, endpoint);
         // Now it waits for the answer, which never comes.
         if socket.recv(&mut [0; 512]).is_err() {
