@@ -105,7 +105,7 @@ fn check_replies(bencher: Bencher<'_, '_>, size: usize) {
 
 #[divan::bench(args = SIZES)]
 fn greet_datagrams(bencher: Bencher<'_, '_>, size: usize) {
-    let mut datagram = DatagramBuffer::new(1024);
+    let mut datagram = DatagramBuffer::new(Framing::Line, 1024);
     bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
         for _ in 0..BATCH {
             black_box(datagram.greeting(black_box(size)));

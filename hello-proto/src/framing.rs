@@ -1,4 +1,4 @@
-//! Where a message ends on a stream: the one place that knows which framings exist.
+//! Where a message ends: the one place that knows which framings exist.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,7 +14,7 @@ const CR: u8 = b'\r';
 /// The bytes of the length before a message under [`Framing::Length`].
 const HEADER: usize = size_of::<u32>();
 
-/// How messages are delimited on a stream.
+/// How messages are delimited on a stream, and whether the end of a line is part of a datagram.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Framing {
     /// A message ends in LF, and one CR before that LF is dropped. For `nc`, `telnet` and people.
@@ -83,15 +83,13 @@ impl Framing {
         }
     }
 
-    /// Checks that a server with this framing and `limit` answers `message` as it is.
+    /// Checks that a server with this framing and `limit` answers `message` as it is on a stream.
     ///
     /// # Errors
     ///
     /// [`MessageError`] says why not.
     pub fn check(self, message: &[u8], limit: usize) -> Result<(), MessageError> {
-        if message.len() > limit {
-            return Err(MessageError::TooLong { length: message.len(), limit });
-        }
+        check_len(message, limit)?;
         if is_exit(message) {
             return Err(MessageError::Exit);
         }
@@ -102,6 +100,31 @@ impl Framing {
             Self::Line | Self::Length | Self::Raw => Ok(()),
         }
     }
+
+    /// Checks that a server with this framing and `limit` answers `message` as it is when it is sent
+    /// as a datagram.
+    ///
+    /// # Errors
+    ///
+    /// [`MessageError::TooLong`], or under [`Framing::Line`] [`MessageError::LineFeed`] at its end.
+    pub fn check_datagram(self, message: &[u8], limit: usize) -> Result<(), MessageError> {
+        check_len(message, limit)?;
+        if self.datagram_message(message) == message { Ok(()) } else { Err(MessageError::LineFeed) }
+    }
+
+    /// The message in `datagram`: under [`Framing::Line`] without the end of a line, if it has one.
+    #[inline]
+    pub(crate) fn datagram_message(self, datagram: &[u8]) -> &[u8] {
+        match (self, datagram) {
+            (Self::Line, [line @ .., CR, LF] | [line @ .., LF]) => line,
+            (Self::Line | Self::Length | Self::Raw, _) => datagram,
+        }
+    }
+}
+
+fn check_len(message: &[u8], limit: usize) -> Result<(), MessageError> {
+    let length = message.len();
+    if length > limit { Err(MessageError::TooLong { length, limit }) } else { Ok(()) }
 }
 
 impl fmt::Display for Framing {

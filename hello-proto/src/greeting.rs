@@ -5,6 +5,7 @@ pub const WELCOME: &[u8] = b"Welcome!";
 
 pub(crate) const PREFIX: &[u8] = b"Hello, ";
 pub(crate) const SUFFIX: &[u8] = b"!";
+pub(crate) const LINE_SUFFIX: &[u8] = b"!\n";
 pub(crate) const ERROR: &[u8] = b"Error: ";
 
 /// By how many bytes a greeting is longer than its message.

@@ -52,10 +52,18 @@
 //!
 //! # Datagrams (UDP, Unix datagram)
 //!
-//! One datagram in, one greeting out: no welcome, no session, and so no exit rule. A datagram over
-//! the limit is dropped in silence, never truncated: a greeting is longer than its message, so two
-//! servers tricked into answering each other fall silent after at most limit / 8 bounces. A server
-//! greets with a [`DatagramBuffer`]; a client checks with [`check_greeting`].
+//! One datagram in, one greeting out: no welcome, no session, and so no exit rule. The whole
+//! datagram is the message, but for one thing, so that a person can type into `nc -u`: under `line`
+//! a datagram that ends in LF is a line. That LF, and one CR before it, are not part of the message,
+//! and the greeting ends in LF, too. A line feed that is not at the end is data.
+//!
+//! A datagram whose message is over the limit is dropped in silence, never truncated: each greeting
+//! is a message 8 bytes longer, whatever the framings, so two servers tricked into answering each
+//! other fall silent after at most limit / 8 bounces. So is a line of [`MAX_MESSAGE`] bytes, since
+//! its greeting would be a byte longer than any datagram.
+//!
+//! A server greets with a [`DatagramBuffer`]; a client checks its messages with
+//! [`Framing::check_datagram`], and the replies with [`check_greeting`].
 //!
 //! # Endpoints
 //!
@@ -76,7 +84,7 @@ mod framing;
 mod greeting;
 mod session;
 
-pub use datagram::{DatagramBuffer, check_datagram, check_greeting, greeted_message};
+pub use datagram::{DatagramBuffer, check_greeting, greeted_message};
 pub use endpoint::{Endpoint, EndpointSpec, HostPort, MAX_UNIX_PATH};
 pub use error::{DecodeError, EndpointError, MessageError, ParseFramingError, ReplyError, quoted};
 pub use framing::{Decoder, Framing};
@@ -88,9 +96,11 @@ pub const DEFAULT_MAX_MESSAGE: usize = 1024;
 
 /// The longest message that any server can be configured to accept, in bytes.
 ///
-/// A UDP datagram over IPv4 carries at most 65,507 bytes (65,535 less the headers, RFC 768 and
-/// RFC 791), and a greeting is 8 bytes longer than its message.
-pub const MAX_MESSAGE: usize = 65_507 - greeting::GREETING_OVERHEAD;
+/// Its greeting, 8 bytes longer, just fits a datagram.
+pub const MAX_MESSAGE: usize = MAX_DATAGRAM - greeting::GREETING_OVERHEAD;
+
+/// What a UDP datagram over IPv4 carries: 65,535 bytes less the headers (RFC 768 and RFC 791).
+const MAX_DATAGRAM: usize = 65_507;
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,8 @@
 
 #[path = "replay/client_session.rs"]
 mod client_session;
+#[path = "replay/datagram.rs"]
+mod datagram;
 #[path = "replay/decoder.rs"]
 mod decoder;
 #[path = "replay/endpoint.rs"]
@@ -41,6 +43,11 @@ fn the_servers_session_holds_for_every_interesting_input() {
 #[test]
 fn the_clients_session_holds_for_every_interesting_input() {
     replay(include_str!("replay/inputs/client_session.hex"), client_session::holds);
+}
+
+#[test]
+fn datagrams_hold_for_every_interesting_input() {
+    replay(include_str!("replay/inputs/datagram.hex"), datagram::holds);
 }
 
 #[test]

@@ -51,7 +51,7 @@ pub struct Config {
     pub max_message: usize,
 
     /// How messages are delimited on streams: by a line feed, by a big-endian u32 before each, or
-    /// not at all
+    /// not at all; under line the end of a line is no part of a datagram either
     #[arg(long, value_name = "FRAMING", default_value_t, value_parser = framing())]
     pub framing: Framing,
 

@@ -85,7 +85,7 @@ impl DatagramLoop {
             None => None,
         };
         Ok(Self {
-            buffer: DatagramBuffer::new(shared.max_message),
+            buffer: DatagramBuffer::new(shared.framing, shared.max_message),
             shared,
             socket,
             endpoint,

@@ -20,6 +20,18 @@ fn exit_empty_messages_and_lines_are_messages_like_others() {
 }
 
 #[test]
+fn a_message_that_ends_in_a_line_feed_cannot_be_sent_under_line() {
+    let server = Server::start("127.0.0.1:0");
+    let finished = Client::run(["-s", server.endpoint("udp"), "Bob\n"]);
+    finished.expect_error_line(2, &["MESSAGE 1", "a line feed", "--framing length"]);
+    server.summary().expect(&[("received", 0)]);
+
+    let server = Server::start("127.0.0.1:0 --framing length");
+    let finished = Client::run(["-s", server.endpoint("udp"), "--framing", "length", "Bob\n"]);
+    assert_eq!((finished.code, finished.stdout_text()), (Some(0), "Hello, Bob\n!\n"));
+}
+
+#[test]
 fn the_largest_message_gets_there_and_back() {
     let server = Server::start("udp://127.0.0.1:0 --max-message 65499");
     let message = "x".repeat(65_499);

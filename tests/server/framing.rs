@@ -111,9 +111,13 @@ fn a_raw_session_ends_when_there_is_no_more_data() {
 }
 
 #[test]
-fn datagrams_ignore_the_framing() {
-    let server = Server::start("127.0.0.1:0 --framing length");
-    let mut client = DatagramClient::to(server.endpoint("udp"));
-    client.send(b"Michael");
-    client.expect(b"Hello, Michael!");
+fn under_length_and_raw_a_datagram_is_a_message_whole() {
+    for framing in ["length", "raw"] {
+        let server = Server::start(&format!("127.0.0.1:0 --framing {framing}"));
+        let mut client = DatagramClient::to(server.endpoint("udp"));
+        client.send(b"Michael");
+        client.expect(b"Hello, Michael!");
+        client.send(b"Tracy\r\n");
+        client.expect(b"Hello, Tracy\r\n!");
+    }
 }

@@ -1,6 +1,8 @@
 //! One datagram in, one greeting out.
 
-use crate::harness::{DatagramClient, Server, has_ipv6};
+use std::process::Command;
+
+use crate::harness::{DatagramClient, Process, Server, has_ipv6, has_tool};
 
 const UDP: &str = "udp://127.0.0.1:0";
 
@@ -39,8 +41,52 @@ fn a_datagram_is_a_message_whole_with_any_bytes_in_it() {
     let bytes: Vec<u8> = (0..=255).collect();
     client.send(&bytes);
     client.expect(&[b"Hello, ", &*bytes, b"!"].concat());
-    client.send(b"two\r\nlines\r\n");
-    client.expect(b"Hello, two\r\nlines\r\n!");
+    client.send(b"two\r\nlines");
+    client.expect(b"Hello, two\r\nlines!");
+}
+
+#[test]
+fn a_datagram_that_ends_in_a_line_feed_is_a_line_and_so_is_its_greeting() {
+    let server = Server::start(UDP);
+    let mut client = DatagramClient::to(server.endpoint("udp"));
+    for (line, reply) in [
+        (&b"Michael\n"[..], &b"Hello, Michael!\n"[..]),
+        (b"Tracy\r\n", b"Hello, Tracy!\n"),
+        (b"two\nlines\n", b"Hello, two\nlines!\n"),
+        (b"exit\n", b"Hello, exit!\n"),
+        (b"\n", b"Hello, !\n"),
+        (b"Sarah", b"Hello, Sarah!"),
+        (b"Bob\r", b"Hello, Bob\r!"),
+    ] {
+        client.send(line);
+        client.expect(reply);
+    }
+}
+
+#[test]
+fn the_limit_does_not_count_the_end_of_a_line() {
+    let server = Server::start(&format!("{UDP} --max-message 5"));
+    let mut client = DatagramClient::to(server.endpoint("udp"));
+    for too_long in [&b"Sarahs"[..], b"Sarahs\n", b"Sarahs\r\n", b"Sarahs\r\nTracy"] {
+        client.send(too_long);
+    }
+    client.send(b"Sarah\r\n");
+    client.expect(b"Hello, Sarah!\n");
+    server.summary().expect(&[("received", 5), ("greeted", 1), ("datagrams too-long", 4)]);
+}
+
+#[test]
+fn lines_that_are_typed_into_nc_are_answered_by_lines() {
+    if !has_tool("nc") {
+        return;
+    }
+    let server = Server::start(UDP);
+    let port = server.port().to_string();
+    let mut nc = Process::spawn(Command::new("nc").args(["-u", "127.0.0.1", &*port]));
+    for name in ["Michael", "Tracy", ""] {
+        nc.input(format!("{name}\n").as_bytes());
+        assert_eq!(nc.stdout.next(), Some(format!("Hello, {name}!")));
+    }
 }
 
 #[test]
@@ -64,6 +110,8 @@ fn the_largest_message_has_a_greeting_that_fills_the_largest_datagram() {
     client.send(&message);
     client.expect(&[b"Hello, ", &*message, b"!"].concat());
     client.send(&[b'x'; 65_500]);
+    // The greeting of a line would be a byte longer than a datagram.
+    client.send(&[&*message, b"\n"].concat());
     client.send(b"Michael");
     client.expect(b"Hello, Michael!");
 }

@@ -74,6 +74,18 @@ fn a_unix_datagram_over_the_limit_is_dropped_and_the_next_one_is_answered() {
 }
 
 #[test]
+fn a_unix_datagram_that_ends_in_a_line_feed_is_a_line_and_so_is_its_greeting() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&format!("unixgram://{}/hello.sock", folder.path().display()));
+    let own = folder.path().join("own.sock");
+    let mut client = DatagramClient::from_file(&own, server.endpoint("unixgram"));
+    client.send(b"Michael\r\n");
+    client.expect(b"Hello, Michael!\n");
+    client.send(b"Tracy");
+    client.expect(b"Hello, Tracy!");
+}
+
+#[test]
 fn limits_hold_over_unix_streams_too() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start(&format!(

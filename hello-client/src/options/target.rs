@@ -8,7 +8,7 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use hello_proto::{
     DEFAULT_MAX_MESSAGE, Endpoint, EndpointError, EndpointSpec, Framing, HostPort, MAX_MESSAGE,
-    MessageError, check_datagram,
+    MessageError,
 };
 use socket2::Domain;
 
@@ -59,7 +59,7 @@ pub(crate) struct ServerOptions {
     #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
     #[arg(default_value = "0")]
     wait: Duration,
-    /// Where a message ends on a stream; must match the server
+    /// Where a message ends; must match the server
     #[arg(long, global = true, value_parser = framing(), default_value_t)]
     framing: Framing,
     /// The longest message, from 1 to 65499
@@ -175,7 +175,7 @@ impl Target {
     /// Checks that the server will receive, and answer, just this message.
     pub(crate) fn check(&self, message: &[u8]) -> Result<(), MessageError> {
         if self.is_datagram() {
-            check_datagram(message, self.limit)
+            self.framing.check_datagram(message, self.limit)
         } else {
             self.framing.check(message, self.limit)
         }

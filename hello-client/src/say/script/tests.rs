@@ -62,6 +62,8 @@ fn a_message_that_the_framing_cannot_carry_is_named() {
     assert!(problem(&["--framing", "raw"], "").starts_with("MESSAGE 2: it is empty"));
     assert!(arguments(&["--framing", "length"], &["", "b\nc\r"]).is_ok());
     assert!(arguments(&["-s", "unixgram:///x"], &["", "b\nc\r"]).is_ok());
+    assert!(problem(&["-s", "udp://h:1"], "b\n").starts_with("MESSAGE 2: it contains a line feed"));
+    assert!(arguments(&["-s", "udp://h:1", "--framing", "length"], &["b\n"]).is_ok());
 }
 
 #[test]

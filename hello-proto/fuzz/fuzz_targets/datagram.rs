@@ -1,0 +1,8 @@
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+#[path = "../../tests/replay/datagram.rs"]
+mod datagram;
+
+fuzz_target!(|input: &[u8]| datagram::holds(input));
