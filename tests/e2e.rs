@@ -4,6 +4,7 @@
 mod harness;
 
 mod client;
+mod docs;
 #[cfg(target_os = "linux")] // /proc, and addresses 127.x.y.z
 mod robustness;
 mod server;

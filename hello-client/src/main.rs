@@ -1,5 +1,16 @@
 //! `hello-client` scripts a session with a hello server, checks every reply byte for byte, and says
 //! in its exit code whether the path to that server works; and it measures that path.
+//!
+//! ```text
+//!                  ┌─▶ check, say ──▶ session   one message after the other, blocking, with deadlines ─┐
+//! cli ──▶ options ─┤                                                                                   ├─▶ net
+//!                  └─▶ bench, ping ─▶ load      many at once, non-blocking, against a schedule ────────┘
+//!
+//! all four ──▶ report     text for people, JSON and CSV for programs; the exit code
+//! ```
+//!
+//! In `load` the engine and its connections do all IO and read the clock. Schedules, sessions and
+//! statistics get the time as an argument, so that their tests need neither.
 
 mod bench;
 mod check;

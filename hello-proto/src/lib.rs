@@ -3,6 +3,23 @@
 //! Nothing here opens a socket, reads a clock or starts a thread: bytes go in, bytes and results
 //! come out. `hello-server` and `hello-client` share every rule by sharing this crate.
 //!
+//! ```text
+//!          bytes of a client                           bytes for it
+//!                 │                                         ▲
+//! ServerSession:  └─▶ Decoder ──▶ message ──▶ greeting ─────┘      Framing says how both are cut
+//!
+//! ClientSession:  ┌── message, and the greeting that is expected ◀── compared byte for byte
+//!                 ▼                                                  ▲
+//!          bytes for a server                          bytes of the server
+//!
+//! DatagramBuffer: a datagram in, its greeting out, in the same buffer
+//! ```
+//!
+//! The files in the order to read them: `framing.rs` (where a message ends), `greeting.rs`,
+//! `session/server.rs` and `session/client.rs` (the two sides of a stream), `datagram.rs`, `endpoint.rs`
+//! (what a person writes for an address), `error.rs`. `examples/` has a blocking server and a client on
+//! top of it, of less than 60 lines each.
+//!
 //! # Messages and greetings
 //!
 //! A **message** is a string of bytes, not of characters; nothing is decoded and nothing is lost.

@@ -13,6 +13,17 @@
 //! [`ServerSession::OUTPUT_HIGH_WATER`](hello_proto::ServerSession::OUTPUT_HIGH_WATER), its time by
 //! [`Config::idle_timeout`], the stop by [`Config::grace`]. A server that has nothing to do does not
 //! wake up.
+//!
+//! | | |
+//! |---|---|
+//! | `main.rs`, `cli.rs`, `signals.rs`, `log.rs` | the program around it: options, signals, a log that blocks nobody |
+//! | `server.rs`, `shared.rs`, `threads.rs` | starts, supervises and stops the threads; what all of them know |
+//! | `listen/` | endpoints to sockets |
+//! | `accept/`, `admission.rs` | accepts clients, or rejects them with a reason |
+//! | `worker/` | the pool: sessions, their deadlines, how they close |
+//! | `datagram.rs` | the loop of UDP and Unix datagrams |
+//! | `net/` | what the system calls look like to the rest |
+//! | `stats.rs`, `monitor.rs`, `metrics/` | counters: one set a thread, their sums, their page |
 
 mod accept;
 mod admission;

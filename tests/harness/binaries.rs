@@ -1,4 +1,4 @@
-//! Both programs, built once. `cargo test` does not build the binaries of another package.
+//! Both programs and the examples, built once. `cargo test` does not build what is in another package.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -9,6 +9,8 @@ use escargot::CargoBuild;
 
 static SERVER: LazyLock<Option<PathBuf>> = LazyLock::new(|| build("hello-server"));
 static CLIENT: LazyLock<Option<PathBuf>> = LazyLock::new(|| build("hello-client"));
+static EXAMPLE_SERVER: LazyLock<Option<PathBuf>> = LazyLock::new(|| build_example("server"));
+static EXAMPLE_CLIENT: LazyLock<Option<PathBuf>> = LazyLock::new(|| build_example("client"));
 static FAULTY_SERVER: LazyLock<Option<PathBuf>> = LazyLock::new(build_faulty_server);
 
 /// A `hello-server` that does not inherit its variables from the environment of the tests.
@@ -26,6 +28,16 @@ pub(super) fn client() -> Command {
     program(&CLIENT)
 }
 
+/// The server among the examples of `hello-proto`.
+pub(crate) fn example_server() -> Command {
+    program(&EXAMPLE_SERVER)
+}
+
+/// The client among the examples of `hello-proto`.
+pub(crate) fn example_client() -> Command {
+    program(&EXAMPLE_CLIENT)
+}
+
 fn program(path: &Option<PathBuf>) -> Command {
     let mut command = Command::new(path.as_ref().expect("a binary, but the build failed"));
     command.env_remove("RUST_LOG").env_remove("HELLO_SERVER");
@@ -37,25 +49,29 @@ fn program(path: &Option<PathBuf>) -> Command {
 /// Into the target folder of these tests, in their profile, with the features that the whole
 /// workspace has: what is built already is not built again.
 fn build(name: &str) -> Option<PathBuf> {
-    run(name, cargo_build(name, target()).arg("--workspace"))
+    run(name, cargo_build(target()).arg("--workspace").bin(name))
+}
+
+/// The same for an example of `hello-proto`.
+fn build_example(name: &str) -> Option<PathBuf> {
+    run(name, cargo_build(target()).arg("--workspace").example(name))
 }
 
 /// Into a target folder of its own, so that the ordinary server stays as it is.
 fn build_faulty_server() -> Option<PathBuf> {
     let (name, target) = ("hello-server", target().join("fault-injection"));
-    run(name, cargo_build(name, &target).package(name).features("fault-injection"))
+    run(name, cargo_build(&target).package(name).bin(name).features("fault-injection"))
 }
 
 fn target() -> &'static Path {
     Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("target/tmp has a parent")
 }
 
-fn cargo_build(name: &str, target: &Path) -> CargoBuild {
+fn cargo_build(target: &Path) -> CargoBuild {
     CargoBuild::new()
         .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
         .target_dir(target)
         .arg("--locked")
-        .bin(name)
         .current_release()
 }
 

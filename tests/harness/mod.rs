@@ -23,6 +23,7 @@ use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub(crate) use binaries::{example_client, example_server};
 pub(crate) use client::Client;
 pub(crate) use datagram_client::DatagramClient;
 pub(crate) use fake_server::FakeServer;

@@ -1,0 +1,4 @@
+//! What the documentation shows and says.
+
+mod examples;
+mod links;
