@@ -3,12 +3,11 @@
 
 use std::fs;
 use std::net::TcpStream;
-use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::harness::{Client, Namespace, Process, Server, has_tool, skipped, wait_until};
+use crate::harness::{Client, Namespace, Nginx, Process, Server, haproxy, wait_until};
 
 /// Where the balancers take connections and datagrams. They are in a network of their own.
 const ENDPOINTS: [&str; 2] = ["tcp://127.0.0.1:9000", "udp://127.0.0.1:9000"];
@@ -28,13 +27,9 @@ listen hello
     server hello 127.0.0.1:9999 check inter 50ms rise 1 fall 1
 ";
 
-/// Without a master process there is no worker to outlive it. The other port shows that it listens.
+/// The other port shows that it listens.
 const NGINX: &str = "
 load_module /usr/lib/nginx/modules/ngx_stream_module.so;
-daemon off;
-master_process off;
-pid nginx.pid;
-error_log stderr;
 events {}
 stream {
     server { listen 127.0.0.1:9000 udp; proxy_pass 127.0.0.1:9999; }
@@ -46,7 +41,7 @@ stream {
 struct Balancers {
     network: Namespace,
     _haproxy: Process,
-    _nginx: Process,
+    _nginx: Nginx,
     _folder: TempDir,
 }
 
@@ -54,9 +49,6 @@ impl Balancers {
     /// `None`, and the test is skipped, if one is not installed, or networks are not permitted.
     #[track_caller]
     fn start() -> Option<Self> {
-        if !has_tool("haproxy") || !has_tool("nginx") {
-            return None;
-        }
         let network = Namespace::create("")?;
         let folder = tempfile::tempdir().expect("a folder");
         let write = |name, text| {
@@ -64,22 +56,8 @@ impl Balancers {
             fs::write(&path, text).expect("it can be written");
             path
         };
-        let mut haproxy = Command::new("haproxy");
-        haproxy.args(["-db", "-f"]).arg(write("haproxy.cfg", HAPROXY));
-        let nginx = |option: &str| {
-            let mut nginx = Command::new("nginx");
-            nginx.args([option, "-p"]).arg(folder.path());
-            nginx.arg("-c").arg(write("nginx.conf", NGINX));
-            nginx
-        };
-        let tested = nginx("-tq").output().expect("it is installed");
-        if !tested.status.success() {
-            let why = String::from_utf8_lossy(&tested.stderr).trim_end().escape_debug().to_string();
-            skipped(&format!("nginx without its stream module: {why}"));
-            return None;
-        }
-        let (mut haproxy, nginx) =
-            network.run(|| (Process::spawn(&mut haproxy), Process::spawn(&mut nginx("-q"))));
+        let mut haproxy = haproxy(&network, &write("haproxy.cfg", HAPROXY))?;
+        let nginx = Nginx::start(&network, &write("nginx.conf", NGINX))?;
         haproxy.stderr.wait_for("is DOWN");
         let is_listening = || network.run(|| TcpStream::connect("127.0.0.1:9001").is_ok());
         wait_until("nginx listens", is_listening);

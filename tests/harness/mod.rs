@@ -1,6 +1,8 @@
 //! What all tests use: both binaries as processes, and raw sockets that speak literal bytes.
 
 mod address;
+#[cfg(target_os = "linux")]
+mod balancer;
 mod binaries;
 mod client;
 mod datagram_client;
@@ -23,6 +25,8 @@ use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[cfg(target_os = "linux")]
+pub(crate) use balancer::{Nginx, haproxy};
 pub(crate) use binaries::{example_client, example_server};
 pub(crate) use client::Client;
 pub(crate) use datagram_client::DatagramClient;
