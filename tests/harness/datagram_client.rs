@@ -1,8 +1,10 @@
 //! A raw datagram socket, UDP or Unix, that talks to one server.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
+use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
@@ -53,6 +55,25 @@ impl DatagramClient {
     pub(crate) fn send(&mut self, message: &[u8]) {
         let sent = retry(|| self.socket.write(message)).expect("the datagram can be sent");
         assert_eq!(sent, message.len(), "datagrams are sent whole");
+    }
+
+    /// Sends a message again and again until it is answered, by exactly `expected`. More answers
+    /// may follow.
+    #[track_caller]
+    pub(crate) fn repeat_until_answered(&mut self, message: &[u8], expected: &[u8]) {
+        self.socket.set_read_timeout(Some(Duration::from_millis(100))).expect("a timeout");
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            self.send(message);
+            match retry(|| self.socket.peek(&mut [MaybeUninit::uninit()])) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    assert!(Instant::now() < deadline, "no answer within {DEADLINE:?}");
+                }
+                _ => break,
+            }
+        }
+        self.socket.set_read_timeout(Some(DEADLINE)).expect("a timeout");
+        self.expect(expected);
     }
 
     /// Receives one datagram.
