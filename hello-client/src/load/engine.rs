@@ -172,7 +172,8 @@ impl<'a, S: Session> Engine<'a, S> {
     pub(super) fn run(mut self, stop: &AtomicBool) -> io::Result<()> {
         loop {
             let now = Instant::now();
-            if now >= self.next_tick {
+            let is_tick = now >= self.next_tick;
+            if is_tick {
                 self.tick(now);
                 let is_over = self.is_over(now);
                 if is_over || stop.load(Ordering::Relaxed) {
@@ -182,6 +183,9 @@ impl<'a, S: Session> Engine<'a, S> {
                 self.next_tick = now + TICK;
             }
             let next_due = self.send_due(now);
+            if is_tick {
+                self.look_for_silence(now);
+            }
             self.wait(now, next_due)?;
         }
     }
@@ -196,6 +200,10 @@ impl<'a, S: Session> Engine<'a, S> {
         for connection in &mut self.connections {
             connection.on_tick(now, &mut self.context);
         }
+    }
+
+    /// Looks whether a reply is owed, or a message could not leave, once all that is due had its turn.
+    fn look_for_silence(&mut self, now: Instant) {
         let connections = &self.connections;
         let plan = self.context.plan;
         // Once all datagrams have left, silence is only the wait for those that are lost.
