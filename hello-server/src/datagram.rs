@@ -17,6 +17,7 @@ use rustix::net::{RecvFlags, SendFlags, Shutdown, SocketAddrAny, recvfrom, sendt
 use crate::failpoint;
 use crate::listen::socket_file::SocketFile;
 use crate::log_limit::LogLimiter;
+use crate::net::os;
 use crate::net::packet_info::{self, Received};
 use crate::net::stream::Peer;
 use crate::shared::Shared;
@@ -118,9 +119,9 @@ impl DatagramLoop {
                 return Ok(());
             }
         }
-        if self.control.is_some() {
+        if self.control.is_some() || os::WAKE_INTERVAL.is_some() {
             let mut readable = [PollFd::new(&self.socket, PollFlags::IN)];
-            return match rustix::event::poll(&mut readable, None) {
+            return match rustix::event::poll(&mut readable, os::WAKE_INTERVAL.as_ref()) {
                 Ok(_) | Err(Errno::INTR) => Ok(()),
                 Err(error) => Err(error.into()),
             };
@@ -162,7 +163,7 @@ impl DatagramLoop {
             return Ok(true);
         };
         // A client that does not take its greetings must not make the others wait.
-        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        let flags = SendFlags::DONTWAIT;
         let sent = match &source {
             Source::Address(Some(address)) => sendto(&self.socket, greeting, flags, address),
             Source::Address(None) => unreachable!("it is unanswerable"),

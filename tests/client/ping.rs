@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::process::{Command, Stdio};
 
-use rustix::pipe::{fcntl_setpipe_size, pipe};
 use serde_json::{Value, json};
 
 use crate::harness::{Client, FakeServer, FakeUdpServer, Finished, Process, Server};
@@ -89,13 +88,15 @@ fn loss_fails_a_ping_only_if_somebody_asked() {
     assert_eq!((code, &object["error"]), (Some(1), &expected));
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn under_json_nobody_has_to_read_the_lines() {
     let server = Server::start("127.0.0.1:0");
     let words = ["ping", "--count", "300", "--interval", "1ms", "--json"];
     let words = || words.into_iter().chain(["-s", server.endpoint("tcp")]);
-    let (_unread, pipe) = pipe().expect("a pipe");
-    fcntl_setpipe_size(&pipe, 4096).expect("less than it was, and than the lines are long");
+    let (_unread, pipe) = std::io::pipe().expect("a pipe");
+    rustix::pipe::fcntl_setpipe_size(&pipe, 4096)
+        .expect("less than it was, and than the lines are long");
     let unread = Process::spawn_logging_to(Stdio::from(pipe), &mut Client::command(words()));
     let full = File::options().write(true).open("/dev/full").expect("it is there");
     let on_full = Process::spawn_logging_to(Stdio::from(full), &mut Client::command(words()));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::harness::{Client, FakeUdpServer, Pty, Server, show, skipped, wait_until};
+use crate::harness::{Client, FakeUdpServer, Server, wait_until};
 
 /// How long the server is suspended.
 const OUTAGE: Duration = Duration::from_secs(1);
@@ -189,8 +189,11 @@ fn intervals_that_cannot_be_are_usage_errors() {
     }
 }
 
+#[cfg(target_os = "linux")] // setsid --ctty
 #[test]
 fn the_progress_line_fits_a_narrow_terminal_and_leaves_nothing_behind_after_ctrl_c() {
+    use crate::harness::{Pty, show, skipped};
+
     const COLUMNS: usize = 50;
     let server = Server::start("127.0.0.1:0");
     let words = ["bench", server.endpoint("tcp"), "--duration", "1h", "--warmup", "0"];

@@ -12,6 +12,7 @@ mod fake_udp_server;
 mod namespace;
 mod output;
 mod process;
+#[cfg(target_os = "linux")]
 mod pty;
 mod raw_client;
 #[cfg(target_os = "linux")]
@@ -32,18 +33,19 @@ pub(crate) use client::Client;
 pub(crate) use datagram_client::DatagramClient;
 pub(crate) use fake_server::FakeServer;
 pub(crate) use fake_udp_server::FakeUdpServer;
-#[cfg(target_os = "linux")]
-pub(crate) use namespace::{Namespace, add_ipv6};
-pub(crate) use output::Output;
 pub(crate) use process::{Finished, Process};
-pub(crate) use pty::{Pty, show};
 pub(crate) use raw_client::RawClient;
-#[cfg(target_os = "linux")]
-pub(crate) use routed_path::RoutedPath;
 pub(crate) use scrape::{Scrape, get};
 pub(crate) use server::Server;
 pub(crate) use skip::{has_tool, skipped};
 pub(crate) use summary::Summary;
+#[cfg(target_os = "linux")]
+pub(crate) use {
+    namespace::{Namespace, add_ipv6},
+    output::Output,
+    pty::{Pty, show},
+    routed_path::RoutedPath,
+};
 
 /// How long a test waits for anything that has to happen. Only a failing test waits that long.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);

@@ -19,7 +19,7 @@ use super::schedule::Schedule;
 use super::udp_drops::UdpDrops;
 use super::{Batch, ConnectionError, Event, Observer, Plan, TcpTotals};
 use crate::error::ErrorKind;
-use crate::net::{RETRY_INTERVAL, TcpInfo, begin_connect, finish_connect, is_too_long};
+use crate::net::{RETRY_INTERVAL, begin_connect, finish_connect, is_too_long, tcp_info};
 use whole_session::WholeSession;
 
 /// What is in flight on a connection, and what a reply means. It has no socket and no clock.
@@ -179,7 +179,7 @@ impl<S: Session> LoadConnection<S> {
     pub(super) fn sample_tcp(&self, totals: &mut TcpTotals) {
         if let State::Connecting(socket, _) | State::Established(socket) = &self.state
             && !S::IS_DATAGRAM
-            && let Some(info) = TcpInfo::of(socket)
+            && let Some(info) = tcp_info(socket)
         {
             totals.record(info);
         }

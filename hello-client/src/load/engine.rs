@@ -2,17 +2,11 @@
 
 use std::io;
 use std::mem;
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use hello_proto::Endpoint;
-use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Registry, Token};
-use rustix::time::{
-    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
-    timerfd_settime,
-};
+use mio::{Events, Poll, Registry, Token};
 
 use super::addresses::Addresses;
 use super::connection::{LoadConnection, Session};
@@ -20,6 +14,7 @@ use super::schedule::{Quota, Timetable};
 use super::stats::{Event, Limit, Observer, Pace};
 use super::udp_drops::UdpDrops;
 use super::{Jitter, Partition, Plan, TcpTotals};
+use crate::net::Timer;
 
 /// How often the engine looks for what has timed out, and for a stop.
 const TICK: Duration = Duration::from_millis(10);
@@ -66,9 +61,8 @@ impl ThreadContext<'_> {
 /// Runs one thread's connections.
 pub(super) struct Engine<'a, S> {
     poll: Poll,
-    /// Wakes the poll when a message is due, to the microsecond; a poll's own timeout is in
-    /// milliseconds.
-    timer: OwnedFd,
+    /// Wakes the poll when a message is due.
+    timer: Timer,
     events: Events,
     /// Every so many-th connection of the plan, from the thread's own index on.
     connections: Vec<LoadConnection<S>>,
@@ -119,10 +113,7 @@ impl<'a, S: Session> Engine<'a, S> {
         observer: &'a mut dyn Observer,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
-        let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
-        let source = timer.as_raw_fd();
-        poll.registry().register(&mut SourceFd(&source), TIMER, Interest::READABLE)?;
+        let timer = Timer::new(poll.registry(), TIMER)?;
         let numbers = plan.connections_of(&partition).enumerate();
         let mut connections: Vec<_> = numbers
             .map(|(index, number)| LoadConnection::new(number, Token(index), plan))
@@ -371,15 +362,11 @@ impl<'a, S: Session> Engine<'a, S> {
 
     /// Waits for the next event, or until the next message is due.
     fn sleep(&mut self, now: Instant, next_due: Option<Instant>) -> io::Result<()> {
-        let timeout = self.next_tick.saturating_duration_since(now);
+        let mut timeout = self.next_tick.saturating_duration_since(now);
         if let Some(remaining) = next_due.map(|due| due.saturating_duration_since(now))
             && remaining < timeout
         {
-            let once = Itimerspec {
-                it_interval: Timespec { tv_sec: 0, tv_nsec: 0 },
-                it_value: Timespec::try_from(remaining).map_err(io::Error::other)?,
-            };
-            timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &once)?;
+            timeout = self.timer.set(remaining, timeout)?;
         }
         if self.context.behind == 0 {
             return self.poll(timeout);

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use socket2::{SockAddr, Socket, Type};
 
 use super::resolve::resolve;
-use super::{Connection, Deadline, Timeout, address_text, icmp};
+use super::{Connection, Deadline, Timeout, address_text, icmp, os};
 use crate::error::{Error, ErrorKind};
 use crate::options::Target;
 
@@ -116,13 +116,13 @@ fn connect_one(
 ) -> Result<Connection, Error> {
     let socket = bound_socket(target, address)?;
     let started = Instant::now();
-    icmp::keep_errors(&socket, address.domain(), true)
+    os::keep_errors(&socket, address.domain(), true)
         .and_then(|()| connect_until(&socket, address, deadline))
         .map_err(|error| unreached(&socket, address, &error, deadline))?;
     let connected_in = started.elapsed();
     if !target.is_datagram() {
         // From here on TCP gets over a route that is lost for a while.
-        icmp::keep_errors(&socket, address.domain(), false)
+        os::keep_errors(&socket, address.domain(), false)
             .map_err(|error| unreached(&socket, address, &error, deadline))?;
     }
     Ok(Connection::new(socket, address, connected_in))
@@ -134,10 +134,7 @@ fn bound_socket(target: &Target, address: &SockAddr) -> Result<Socket, Error> {
     let kind = if target.is_datagram() { Type::DGRAM } else { Type::STREAM };
     let socket = Socket::new(address.domain(), kind, None).map_err(failed)?;
     if let Endpoint::Unixgram(_) = target.endpoint {
-        // With no name given, Linux chooses one in its abstract namespace. A server can reply to it
-        // whatever its rights, and there is no file to leave behind.
-        let unnamed = SockAddr::unix("").map_err(failed)?;
-        socket.bind(&unnamed).map_err(failed)?;
+        os::bind_unnamed(&socket).map_err(failed)?;
     }
     if let Some(bind) = target.bind {
         // A port of ours may still be in TIME_WAIT, or be that of another socket of ours that is

@@ -4,6 +4,8 @@ use std::io;
 
 use rustix::io::Errno;
 
+use crate::net::os::ACCEPT_ERRORS;
+
 /// Why no client was accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AcceptError {
@@ -31,9 +33,9 @@ impl From<&io::Error> for AcceptError {
                 | Errno::NETUNREACH
                 | Errno::HOSTDOWN
                 | Errno::HOSTUNREACH
-                | Errno::NONET
                 | Errno::OPNOTSUPP,
             ) => Self::Aborted,
+            Some(error) if ACCEPT_ERRORS.contains(&error) => Self::Aborted,
             _ => Self::Exhausted,
         }
     }

@@ -9,7 +9,7 @@ use hello_proto::{ErrorReason, Framing};
 use mio::{Registry, Token};
 
 use crate::net::linger::{Discarded, LINGER, discard};
-use crate::net::poll::INPUT;
+use crate::net::os::INPUT;
 use crate::net::stream::Stream;
 
 /// How much of what such a client still sends is read at a time.

@@ -14,6 +14,7 @@ use super::listener::Listener;
 use super::socket_file::SocketFile;
 use crate::config::Config;
 use crate::error::BindError;
+use crate::net::os;
 
 /// How often a free port for TCP is asked for until it is free for UDP too.
 const PORT_TRIES: usize = 32;
@@ -131,8 +132,7 @@ fn bind_shared(address: SocketAddr) -> io::Result<Socket> {
 /// Asks for a receive buffer of `size` bytes, and says so if the system grants less.
 fn set_receive_buffer(socket: &Socket, size: usize, endpoint: &Endpoint) -> io::Result<()> {
     socket.set_recv_buffer_size(size)?;
-    // Linux grants twice what it was asked for, to have room for its own bookkeeping (socket(7)).
-    let granted = socket.recv_buffer_size()? / if cfg!(target_os = "linux") { 2 } else { 1 };
+    let granted = socket.recv_buffer_size()? / os::RECEIVE_BUFFER_FACTOR;
     if granted < size {
         let asked_for = size != Config::DEFAULT_UDP_BUFFER;
         log!(

@@ -5,9 +5,9 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
-use rustix::net::{SocketFlags, acceptfrom_with};
 
 use super::socket_file::SocketFile;
+use crate::net::os;
 use crate::net::stream::{Peer, Stream};
 
 /// A nonblocking listener.
@@ -26,8 +26,7 @@ impl Listener {
 
     /// Accepts one client. On TCP the stream inherits `TCP_NODELAY` from the listener (tcp(7)).
     pub(crate) fn accept(&self) -> io::Result<(Stream, Peer)> {
-        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let (socket, address) = acceptfrom_with(&self.socket, flags)?;
+        let (socket, address) = os::accept(&self.socket)?;
         let peer = Peer::from(address);
         Ok((Stream::new(socket, &peer), peer))
     }

@@ -5,8 +5,10 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, Mode, OFlags, fchmod, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use socket2::{Domain, SockAddr, Socket, Type};
+
+use crate::net::os;
 
 /// The file of a socket that we have bound; dropped, it is removed, unless another has taken its
 /// place.
@@ -36,8 +38,8 @@ impl SocketFile {
         let lock = Lock::acquire(path)?;
         let address = SockAddr::unix(path)?;
         if let Some(mode) = mode {
-            // The file takes the mode of the socket less the umask (unix(7)): never too much.
-            fchmod(socket, Mode::from_raw_mode(mode))?;
+            // So that the file never has too much of it.
+            os::set_file_mode(socket, mode)?;
         }
         match socket.bind(&address) {
             Err(error) if error.kind() == ErrorKind::AddrInUse => {

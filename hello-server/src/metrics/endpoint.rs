@@ -17,7 +17,8 @@ use crate::failpoint;
 use crate::listen::listener::Listener;
 use crate::monitor::Monitor;
 use crate::net::linger::{Discarded, discard};
-use crate::net::poll::{INPUT, WAKE, poll};
+use crate::net::os::INPUT;
+use crate::net::poll::{WAKE, poll};
 use crate::net::stream::Stream;
 use crate::shared::Shared;
 

@@ -2,15 +2,17 @@
 //! is answered from there (`IP_PKTINFO`, ip(7); `IPV6_RECVPKTINFO`, RFC 3542).
 
 use std::io::{IoSlice, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use nix::libc::{in_addr, in_pktinfo, in6_addr, in6_pktinfo};
+use nix::libc::{in6_addr, in6_pktinfo};
 use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg, setsockopt,
     sockopt,
 };
 use rustix::io::Errno;
+
+use super::os;
 
 /// Where a datagram came from, and where it was sent to.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +27,7 @@ pub(crate) struct Received {
 /// Asks the system to tell where each datagram was sent to.
 pub(crate) fn enable(socket: &OwnedFd, local: SocketAddr) -> rustix::io::Result<()> {
     let result = match local {
-        SocketAddr::V4(_) => setsockopt(socket, sockopt::Ipv4PacketInfo, &true),
+        SocketAddr::V4(_) => os::enable_ipv4_packet_info(socket),
         SocketAddr::V6(_) => setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true),
     };
     result.map_err(errno)
@@ -60,16 +62,11 @@ pub(crate) fn answer(
     let parts = [IoSlice::new(bytes)];
     let target = SockaddrStorage::from(received.source);
     let send = |control: &[ControlMessage<'_>]| {
-        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+        let flags = MsgFlags::MSG_DONTWAIT;
         sendmsg(socket.as_raw_fd(), &parts, control, flags, Some(&target)).map_err(errno)
     };
     match received.local {
-        Some((IpAddr::V4(address), _)) => send(&[ControlMessage::Ipv4PacketInfo(&in_pktinfo {
-            // The route decides on the interface.
-            ipi_ifindex: 0,
-            ipi_spec_dst: in_addr { s_addr: u32::from_ne_bytes(address.octets()) },
-            ipi_addr: in_addr { s_addr: 0 },
-        })]),
+        Some((IpAddr::V4(address), _)) => os::send_from_ipv4(address, send),
         Some((IpAddr::V6(address), interface)) => {
             send(&[ControlMessage::Ipv6PacketInfo(&in6_pktinfo {
                 ipi6_addr: in6_addr { s6_addr: address.octets() },
@@ -87,17 +84,11 @@ fn internet(address: &SockaddrStorage) -> Option<SocketAddr> {
 }
 
 fn local(message: ControlMessageOwned) -> Option<(IpAddr, u32)> {
-    match message {
-        // For a broadcast this is the address of the interface, which can be answered from.
-        ControlMessageOwned::Ipv4PacketInfo(info) => {
-            Some((Ipv4Addr::from(info.ipi_spec_dst.s_addr.to_ne_bytes()).into(), 0))
-        }
-        ControlMessageOwned::Ipv6PacketInfo(info) => {
-            let address = Ipv6Addr::from(info.ipi6_addr.s6_addr);
-            (!address.is_multicast()).then_some((address.into(), info.ipi6_ifindex))
-        }
-        _ => None,
+    if let ControlMessageOwned::Ipv6PacketInfo(info) = message {
+        let address = Ipv6Addr::from(info.ipi6_addr.s6_addr);
+        return (!address.is_multicast()).then_some((address.into(), info.ipi6_ifindex));
     }
+    os::ipv4_packet_info(&message).map(|address| (address.into(), 0))
 }
 
 fn errno(errno: nix::errno::Errno) -> Errno {

@@ -3,13 +3,10 @@
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Poll, Token};
 
 /// The token of a waker's event.
 pub(crate) const WAKE: Token = Token(usize::MAX);
-
-/// Input, and the urgent mark of TCP, at which a read ends early.
-pub(crate) const INPUT: Interest = Interest::READABLE.add(Interest::PRIORITY);
 
 /// Polls; treats EINTR as no events.
 pub(crate) fn poll(

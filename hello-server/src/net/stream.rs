@@ -13,6 +13,8 @@ use rustix::net::{
     shutdown,
 };
 
+use super::os;
+
 /// A nonblocking stream.
 #[derive(Debug)]
 pub(crate) struct Stream {
@@ -25,7 +27,7 @@ pub(crate) struct Stream {
 impl Stream {
     /// `socket` has to be nonblocking.
     pub(crate) fn new(socket: OwnedFd, peer: &Peer) -> Self {
-        Self { socket, reads_short: matches!(peer, Peer::Unix(_)) }
+        Self { socket, reads_short: os::TCP_READS_SHORT || matches!(peer, Peer::Unix(_)) }
     }
 
     /// Reads what is there: 0 at the end of the stream, `None` if there is nothing yet.
@@ -34,10 +36,11 @@ impl Stream {
         ready(|| recv(&self.socket, &mut *buffer, RecvFlags::empty()).map(|(count, _)| count))
     }
 
-    /// Writes as much as the system takes, which may be nothing.
+    /// Writes as much as the system takes, which may be nothing. That nobody reads any more is an
+    /// error and no signal: Rust programs ignore SIGPIPE.
     #[inline]
     pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(ready(|| send(&self.socket, bytes, SendFlags::NOSIGNAL))?.unwrap_or(0))
+        Ok(ready(|| send(&self.socket, bytes, SendFlags::empty()))?.unwrap_or(0))
     }
 
     /// Tells the peer that nothing more will be sent.

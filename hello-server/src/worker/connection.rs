@@ -10,7 +10,7 @@ use mio::{Interest, Registry, Token};
 
 use self::closing::State;
 use super::deadlines::Time;
-use crate::net::poll::INPUT;
+use crate::net::os::INPUT;
 use crate::net::stream::Stream;
 use crate::stats::{Cause, Counter, ThreadStats};
 

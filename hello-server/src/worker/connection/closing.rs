@@ -8,7 +8,7 @@ use log::trace;
 
 use super::{Connection, READ_BUFFER, Scratch, Status};
 use crate::net::linger::{Discarded, LINGER, discard};
-use crate::net::poll::INPUT;
+use crate::net::os::INPUT;
 use crate::shared::Shared;
 use crate::stats::Cause;
 use crate::worker::deadlines::Time;

@@ -7,6 +7,8 @@ use nix::sys::socket::getsockopt;
 use nix::{getsockopt_impl, libc, sockopt_impl};
 use socket2::Socket;
 
+use crate::net::TcpInfo;
+
 /// The words of `struct tcp_info` up to the last one that is used. A system of any age knows them,
 /// and writes no more than it is given room for.
 type Words = [u32; word(offset_of!(libc::tcp_info, tcpi_total_retrans)) + 1];
@@ -20,26 +22,14 @@ sockopt_impl!(
     Words
 );
 
-/// What TCP knows of one connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TcpInfo {
-    /// How many segments were sent again since it was opened.
-    pub(crate) retransmits: u64,
-    /// The round trip to the system at the other end, smoothed; unknown before anything was
-    /// acknowledged.
-    pub(crate) round_trip: Option<Duration>,
-}
-
-impl TcpInfo {
-    /// What is known of `socket`; nothing, if it is not one of TCP.
-    pub(crate) fn of(socket: &Socket) -> Option<Self> {
-        let words = getsockopt(socket, TcpInfoOption).ok()?;
-        let micros = words[word(offset_of!(libc::tcp_info, tcpi_rtt))];
-        Some(Self {
-            retransmits: words[word(offset_of!(libc::tcp_info, tcpi_total_retrans))].into(),
-            round_trip: (micros > 0).then(|| Duration::from_micros(micros.into())),
-        })
-    }
+/// What is known of `socket`; nothing, if it is not one of TCP.
+pub(crate) fn tcp_info(socket: &Socket) -> Option<TcpInfo> {
+    let words = getsockopt(socket, TcpInfoOption).ok()?;
+    let micros = words[word(offset_of!(libc::tcp_info, tcpi_rtt))];
+    Some(TcpInfo {
+        retransmits: words[word(offset_of!(libc::tcp_info, tcpi_total_retrans))].into(),
+        round_trip: (micros > 0).then(|| Duration::from_micros(micros.into())),
+    })
 }
 
 /// Which word is at this offset, in bytes.
@@ -57,14 +47,14 @@ mod tests {
     fn a_connection_of_tcp_has_a_round_trip_and_others_have_none() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let info = TcpInfo::of(&stream.into()).unwrap();
+        let info = tcp_info(&stream.into()).unwrap();
         assert_eq!(info.retransmits, 0);
         // The handshake was one.
         let round_trip = info.round_trip.unwrap();
         assert!(round_trip < Duration::from_secs(10), "{round_trip:?}");
 
-        assert_eq!(TcpInfo::of(&UdpSocket::bind("127.0.0.1:0").unwrap().into()), None);
+        assert_eq!(tcp_info(&UdpSocket::bind("127.0.0.1:0").unwrap().into()), None);
         let unix = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
-        assert_eq!(TcpInfo::of(&unix), None);
+        assert_eq!(tcp_info(&unix), None);
     }
 }

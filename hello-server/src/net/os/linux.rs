@@ -1,0 +1,65 @@
+//! Linux.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::os::fd::OwnedFd;
+
+use mio::Interest;
+use nix::libc::{in_addr, in_pktinfo};
+use nix::sys::socket::{ControlMessage, ControlMessageOwned, setsockopt, sockopt};
+use rustix::event::Timespec;
+use rustix::fs::{Mode, fchmod};
+use rustix::io::Errno;
+use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with};
+use socket2::Socket;
+
+/// Errors of one connection that accept(2) passes on, beside those that every system has.
+pub(crate) const ACCEPT_ERRORS: &[Errno] = &[Errno::NONET];
+
+/// Input, and the urgent mark of TCP, at which a read ends early.
+pub(crate) const INPUT: Interest = Interest::READABLE.add(Interest::PRIORITY);
+
+/// Whether a read of TCP may end early without an event of its own.
+pub(crate) const TCP_READS_SHORT: bool = false;
+
+/// How often a loop that waits for datagrams looks for a stop: shutdown(2) wakes it.
+pub(crate) const WAKE_INTERVAL: Option<Timespec> = None;
+
+/// Of the size of a receive buffer that was asked for, the system grants this many times: it doubles
+/// it, to have room for its own bookkeeping (socket(7)).
+pub(crate) const RECEIVE_BUFFER_FACTOR: usize = 2;
+
+/// Accepts one client, in one system call.
+pub(crate) fn accept(listener: &OwnedFd) -> rustix::io::Result<(OwnedFd, Option<SocketAddrAny>)> {
+    acceptfrom_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)
+}
+
+/// Sets the mode that the file of a Unix socket will have once it is bound, less the umask (unix(7)).
+pub(crate) fn set_file_mode(socket: &Socket, mode: u32) -> io::Result<()> {
+    Ok(fchmod(socket, Mode::from_raw_mode(mode))?)
+}
+
+/// Asks the system to tell to which IPv4 address each datagram was sent.
+pub(crate) fn enable_ipv4_packet_info(socket: &OwnedFd) -> nix::Result<()> {
+    setsockopt(socket, sockopt::Ipv4PacketInfo, &true)
+}
+
+/// The address of this machine in what the system told; for a broadcast it is that of the interface,
+/// which can be answered from.
+pub(crate) fn ipv4_packet_info(message: &ControlMessageOwned) -> Option<Ipv4Addr> {
+    let ControlMessageOwned::Ipv4PacketInfo(info) = message else { return None };
+    Some(Ipv4Addr::from(info.ipi_spec_dst.s_addr.to_ne_bytes()))
+}
+
+/// Sends with what makes a datagram leave from `address`; the route decides on the interface.
+pub(crate) fn send_from_ipv4<T>(
+    address: Ipv4Addr,
+    send: impl FnOnce(&[ControlMessage<'_>]) -> T,
+) -> T {
+    let info = in_pktinfo {
+        ipi_ifindex: 0,
+        ipi_spec_dst: in_addr { s_addr: u32::from_ne_bytes(address.octets()) },
+        ipi_addr: in_addr { s_addr: 0 },
+    };
+    send(&[ControlMessage::Ipv4PacketInfo(&info)])
+}
