@@ -103,7 +103,7 @@ fn measure(
     if options.reconnect {
         route.leave(target.timeout());
     }
-    let stop = load::stop_on_signal().map_err(failed)?;
+    let stop = load::stop_on_signal().map_err(Error::system)?;
     let plan = plan(options, Plan::new(target.clone(), route.addresses, options.size));
     let is_shown = output.quiet == 0
         && io::stderr().is_terminal()
@@ -185,7 +185,7 @@ fn run_threads(
         drop(progress);
         let gaps = threads.into_iter().map(|thread| {
             let outcome: io::Result<_> = thread.join().expect("the panic hook has reported it");
-            outcome.map_err(failed)
+            outcome.map_err(Error::system)
         });
         let gaps = gaps.collect::<Result<_, _>>()?;
         result.stats.is_interrupted = stop.load(Ordering::Relaxed);
@@ -201,11 +201,6 @@ fn run_threads(
         result.history.outages = load::outages(gaps, (plan.warm_until, until), usual_pause);
         Ok(result)
     })
-}
-
-/// The system refuses what every run needs.
-fn failed(error: io::Error) -> Error {
-    Error::unreached(ErrorKind::Unreachable, error.to_string())
 }
 
 /// The `plan` with all that `options` ask for.

@@ -98,6 +98,11 @@ impl Error {
         Self { is_reached: true, ..Self::unreached(kind, message) }
     }
 
+    /// The system refuses what every run needs.
+    pub(crate) fn system(error: io::Error) -> Self {
+        Self::unreached(ErrorKind::Unreachable, error.to_string())
+    }
+
     /// Standard output cannot be written.
     pub(crate) fn output(error: io::Error) -> Self {
         let is_reader_gone = error.kind() == io::ErrorKind::BrokenPipe;

@@ -35,7 +35,7 @@ pub(crate) fn run(
 ) -> ExitCode {
     let stop = match load::stop_on_signal() {
         Ok(stop) => stop,
-        Err(error) => return report::finish(None::<&str>, Err(failed(error))),
+        Err(error) => return report::finish(None::<&str>, Err(Error::system(error))),
     };
     // Raises the limit. An endpoint for which that does not suffice says so itself.
     max_connections(targets.len());
@@ -104,7 +104,7 @@ fn ping_all<'a>(
         let threads: Vec<_> = targets.iter().map(spawn).collect();
         let pings = threads.into_iter().map(|(target, thread)| match thread {
             Ok(thread) => thread.join().expect("the panic hook has reported it"),
-            Err(error) => Ping::failed(target, failed(error)),
+            Err(error) => Ping::failed(target, Error::system(error)),
         });
         pings.collect()
     })
@@ -163,7 +163,7 @@ fn measure(
     };
     let mut printer = LinePrinter::new(target, Stats::new(plan.start), style, lines);
     let partition = Partition { index: 0, count: 1, preconnected: route.preconnected };
-    load::run(&plan, partition, &mut printer, stop).map_err(failed)?;
+    load::run(&plan, partition, &mut printer, stop).map_err(Error::system)?;
     let mut stats = printer.into_stats();
     stats.is_interrupted = stop.load(Ordering::Relaxed);
     Ok((stats, unreached))
@@ -182,7 +182,7 @@ fn find_until(target: &Target, stop: &AtomicBool) -> Result<Option<Result<Found,
     let target = target.clone();
     // Most of what it does cannot be interrupted, and with --wait it may take long; after a stop its
     // thread is abandoned.
-    thread::Builder::new().spawn(move || sender.send(find(&target))).map_err(failed)?;
+    thread::Builder::new().spawn(move || sender.send(find(&target))).map_err(Error::system)?;
     while !stop.load(Ordering::Relaxed) {
         match found.recv_timeout(TICK) {
             Ok(found) => return Ok(Some(found)),
@@ -204,11 +204,6 @@ fn find(target: &Target) -> Result<Found, Error> {
         Err(error) if error.kind == ErrorKind::Unresolved || !target.wait.is_zero() => Err(error),
         Err(error) => Ok((Route::unverified(target)?, Some(error))),
     }
-}
-
-/// The system refuses what every run needs.
-fn failed(error: io::Error) -> Error {
-    Error::unreached(ErrorKind::Unreachable, error.to_string())
 }
 
 /// Writes what comes at the end.

@@ -102,9 +102,7 @@ pub(crate) fn addresses(target: &Target, deadline: Deadline) -> Result<Vec<SockA
             Ok(addresses.into_iter().map(SockAddr::from).collect())
         }
         Endpoint::Unix(path) | Endpoint::Unixgram(path) => {
-            let address = SockAddr::unix(path)
-                .map_err(|error| Error::unreached(ErrorKind::Unreachable, error.to_string()))?;
-            Ok(vec![address])
+            Ok(vec![SockAddr::unix(path).map_err(Error::system)?])
         }
     }
 }
@@ -129,8 +127,7 @@ fn connect_one(
 }
 
 fn bound_socket(target: &Target, address: &SockAddr) -> Result<Socket, Error> {
-    let failed =
-        |error: io::Error| Error::unreached(ErrorKind::Unreachable, format!("socket: {error}"));
+    let failed = |error| Error::system(error).in_context("socket");
     let kind = if target.is_datagram() { Type::DGRAM } else { Type::STREAM };
     let socket = Socket::new(address.domain(), kind, None).map_err(failed)?;
     if let Endpoint::Unixgram(_) = target.endpoint {
@@ -140,9 +137,9 @@ fn bound_socket(target: &Target, address: &SockAddr) -> Result<Socket, Error> {
         // A port of ours may still be in TIME_WAIT, or be that of another socket of ours that is
         // connected to another server.
         let bound = socket.set_reuse_address(true);
-        bound.and_then(|()| socket.bind(&bind.into())).map_err(|error| {
-            Error::unreached(ErrorKind::Unreachable, format!("--bind {bind}: {error}"))
-        })?;
+        bound
+            .and_then(|()| socket.bind(&bind.into()))
+            .map_err(|error| Error::system(error).in_context(&format!("--bind {bind}")))?;
     }
     Ok(socket)
 }

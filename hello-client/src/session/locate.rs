@@ -1,6 +1,6 @@
 //! Which of its addresses a server is at.
 
-use std::io::{self, Read};
+use std::io::Read;
 use std::net::Shutdown;
 use std::time::Duration;
 
@@ -52,8 +52,6 @@ impl Route {
 ///
 /// It could not be reached.
 pub(crate) fn locate(target: &Target) -> Result<Route, Error> {
-    let failed =
-        |error: io::Error| Error::unreached(ErrorKind::from(&error), format!("socket: {error}"));
     retry_until(target, |timeout| {
         if target.is_datagram() {
             let server = find_answering(target, timeout)?;
@@ -69,9 +67,8 @@ pub(crate) fn locate(target: &Target) -> Result<Route, Error> {
             Err(error) => return Err(error),
         }
         let socket = session.into_socket()?;
-        socket.set_nonblocking(true).map_err(failed)?;
-        let addresses = vec![socket.peer_addr().map_err(failed)?];
-        Ok(Route { addresses, preconnected: Some(socket) })
+        socket.set_nonblocking(true).map_err(Error::system)?;
+        Ok(Route { addresses: vec![peer(&socket)?], preconnected: Some(socket) })
     })
 }
 
@@ -90,6 +87,11 @@ fn find_answering(target: &Target, timeout: Timeout) -> Result<SockAddr, Error> 
         session.connection.log_as("answered by");
         session
     };
-    let peer = session.connection.into_socket().peer_addr();
+    peer(&session.connection.into_socket())
+}
+
+/// The other end of `socket`. A connection that was lost meanwhile has none.
+fn peer(socket: &Socket) -> Result<SockAddr, Error> {
+    let peer = socket.peer_addr();
     peer.map_err(|error| Error::unreached(ErrorKind::from(&error), format!("socket: {error}")))
 }
