@@ -5,7 +5,6 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Write;
 use std::iter;
 use std::process::ExitCode;
-use std::thread;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -15,6 +14,7 @@ use crate::net::{Connection, Deadline, Timeout, max_connections, retry_until};
 use crate::options::{CheckOptions, OutputOptions, Target};
 use crate::report::{self, json};
 use crate::session::{Candidates, Silence, StreamSession};
+use crate::threads::for_each_at_once;
 use crate::units::{percent, plural};
 
 /// Checks all `targets` at the same time, and reports them on `out` in their order.
@@ -32,7 +32,10 @@ pub(crate) fn run(
     let at_once = (max_connections(0) / 4).clamp(1, MAX_THREADS);
     let mut checks = Vec::new();
     for targets in targets.chunks(at_once) {
-        check_all(targets, options, |check| {
+        let check = |target| check(target, options);
+        // With too many threads for the system it is checked after the others.
+        let check_later = |target, _| check(target);
+        for_each_at_once(targets, check, check_later, |check| {
             if is_text && written.is_ok() {
                 let line = writeln!(out, "{:<width$}  {check}", check.endpoint);
                 written = line.and_then(|()| out.flush()).map_err(Error::output);
@@ -53,24 +56,6 @@ pub(crate) fn run(
 
 /// How many endpoints are checked at the same time.
 const MAX_THREADS: usize = 1000;
-
-/// Checks `targets` at the same time, and reports them in their order.
-fn check_all(targets: &[Target], options: &CheckOptions, mut report: impl FnMut(Check)) {
-    thread::scope(|scope| {
-        let spawn = |target| {
-            let thread = thread::Builder::new().spawn_scoped(scope, move || check(target, options));
-            (target, thread)
-        };
-        let threads: Vec<_> = targets.iter().map(spawn).collect();
-        for (target, thread) in threads {
-            report(match thread {
-                Ok(thread) => thread.join().expect("the panic hook has reported it"),
-                // With too many threads for the system it is checked after the others.
-                Err(_) => check(target, options),
-            });
-        }
-    });
-}
 
 /// A packet of this size, in bytes, fits into any path.
 const SMALL: usize = 500;

@@ -23,6 +23,7 @@ mod ping;
 mod report;
 mod say;
 mod session;
+mod threads;
 mod thresholds;
 mod units;
 

@@ -20,6 +20,7 @@ use crate::options::{OutputOptions, PingOptions, Target};
 use crate::report::json::{self, Object, PingReport};
 use crate::report::{self, text};
 use crate::session::{Route, locate};
+use crate::threads::for_each_at_once;
 use crate::units::plural;
 use lines::{IgnoreErrors, LinePrinter, Lines, Style};
 
@@ -95,19 +96,11 @@ fn ping_all<'a>(
     stop: &AtomicBool,
 ) -> Vec<Ping<'a>> {
     let style = Style::new(options, targets);
-    let style = &style;
-    thread::scope(|scope| {
-        let spawn = |target| {
-            let ping = move || ping(options, target, style, lines, stop);
-            (target, thread::Builder::new().spawn_scoped(scope, ping))
-        };
-        let threads: Vec<_> = targets.iter().map(spawn).collect();
-        let pings = threads.into_iter().map(|(target, thread)| match thread {
-            Ok(thread) => thread.join().expect("the panic hook has reported it"),
-            Err(error) => Ping::failed(target, Error::system(error)),
-        });
-        pings.collect()
-    })
+    let ping = |target| ping(options, target, &style, lines, stop);
+    let without_thread = |target, error| Ping::failed(target, Error::system(error));
+    let mut pings = Vec::new();
+    for_each_at_once(targets, ping, without_thread, |ping| pings.push(ping));
+    pings
 }
 
 /// Pings one server.
