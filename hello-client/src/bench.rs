@@ -19,7 +19,7 @@ use crate::report::progress::Progress;
 use crate::report::rows::{CsvFile, RowWriter};
 use crate::report::screen::Screen;
 use crate::report::{self, json, text};
-use crate::session::{explain_silence, locate};
+use crate::session::locate;
 use crate::units::number;
 
 /// How long an interval is by default.
@@ -113,7 +113,7 @@ fn measure(
     let stats = &result.stats;
     stats
         .evaluate(target, &options.thresholds)
-        .map_err(|error| explain(error, stats, target, options.size))?;
+        .map_err(|error| load::explain(error, stats, target, options.size))?;
     match options.messages {
         Some(messages) if stats.sent() < messages && !stats.is_interrupted => {
             let (sent, messages) = (number(stats.sent()), number(messages));
@@ -122,14 +122,6 @@ fn measure(
         }
         Some(_) | None => Ok(()),
     }
-}
-
-/// Says of `error` what it means if not one datagram of this `size` was answered.
-pub(crate) fn explain(error: Error, stats: &Stats, target: &Target, size: usize) -> Error {
-    if target.is_datagram() && !stats.is_reached && stats.sent() > 0 {
-        return explain_silence(error, target, &vec![b'.'; size]);
-    }
-    error
 }
 
 fn run_threads(

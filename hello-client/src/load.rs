@@ -28,6 +28,9 @@ use std::sync::atomic::AtomicBool;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
+use crate::error::Error;
+use crate::options::Target;
+use crate::session::explain_silence;
 use datagram::DatagramSession;
 use engine::Engine;
 use stream::StreamSession;
@@ -58,6 +61,14 @@ pub(crate) fn run(
     } else {
         Engine::<StreamSession>::new(plan, partition, observer)?.run(stop)
     }
+}
+
+/// Says of `error` what it means if not one datagram of this `size` was answered.
+pub(crate) fn explain(error: Error, stats: &Stats, target: &Target, size: usize) -> Error {
+    if target.is_datagram() && !stats.is_reached && stats.sent() > 0 {
+        return explain_silence(error, target, &vec![b'.'; size]);
+    }
+    error
 }
 
 /// Becomes true with the first SIGINT or SIGTERM, which asks a measurement to end with its report.

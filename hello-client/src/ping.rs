@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::bench::explain;
 use crate::error::{Error, ErrorKind};
 use crate::load::{self, ConnectionError, Partition, Plan, Rate, Stats};
 use crate::net::max_connections;
@@ -117,7 +116,8 @@ fn ping<'a>(
             // Why the server was not there in the first place says more than what followed from it.
             let outcome =
                 outcome.map_err(|error| unreached.filter(|_| !stats.is_reached).unwrap_or(error));
-            let outcome = outcome.map_err(|error| explain(error, &stats, target, options.size));
+            let outcome =
+                outcome.map_err(|error| load::explain(error, &stats, target, options.size));
             Ping { target, stats, outcome }
         }
         Err(error) => Ping::failed(target, error),
