@@ -44,8 +44,9 @@ pub(crate) fn run(
         });
     }
     if output.json {
-        let outcome = if checks.iter().all(Check::is_ok) { "ok" } else { "failed" };
-        written = json::write_line(&Report { outcome, checks: &checks }, out);
+        let outcome = json::outcome(checks.iter().all(|check| check.error.is_none()));
+        let report = Report { outcome, checks: &checks };
+        written = json::write_object(&report, out).map_err(Error::output);
     }
     if written.as_ref().is_err_and(|error| !error.is_reader_gone()) {
         return report::finish(None::<&str>, written);
@@ -68,7 +69,7 @@ struct Report<'a> {
 }
 
 /// What is known about the path to one endpoint.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Check {
     endpoint: String,
     peer_address: Option<String>,
@@ -84,10 +85,6 @@ struct Check {
 }
 
 impl Check {
-    fn is_ok(&self) -> bool {
-        self.error.is_none()
-    }
-
     fn connected(&mut self, connection: &Connection) {
         self.peer_address = Some(connection.peer.clone());
     }
@@ -120,16 +117,7 @@ impl fmt::Display for Check {
 
 /// Checks one endpoint.
 fn check(target: &Target, options: &CheckOptions) -> Check {
-    let mut check = Check {
-        endpoint: target.endpoint.to_string(),
-        peer_address: None,
-        outcome: "ok",
-        connect_us: None,
-        rtt_us: None,
-        tries: 0,
-        error: None,
-        failed_addresses: 0,
-    };
+    let mut check = Check { endpoint: target.endpoint.to_string(), ..Check::default() };
     let mut unanswered = Unanswered::default();
     let worked = retry_until(target, |timeout| {
         // What an earlier attempt found does not count.
@@ -147,11 +135,7 @@ fn check(target: &Target, options: &CheckOptions) -> Check {
         }
         Err(error) => Err(error),
     };
-    if let Err(error) = outcome {
-        check.outcome = "failed";
-        check.error = Some(error);
-    }
-    check
+    Check { outcome: json::outcome(outcome.is_ok()), error: outcome.err(), ..check }
 }
 
 /// A whole session: the welcome, one message and its reply, the end. Returns its loss, in percent.
@@ -279,14 +263,9 @@ mod tests {
             (2, "ok       ::1, replied; tried in vain: 2 of its addresses"),
         ] {
             let check = Check {
-                endpoint: String::new(),
                 peer_address: Some("::1".to_owned()),
-                outcome: "ok",
-                connect_us: None,
-                rtt_us: None,
-                tries: 1,
-                error: None,
                 failed_addresses,
+                ..Check::default()
             };
             assert_eq!(check.to_string(), expected);
         }

@@ -224,8 +224,7 @@ fn write(
     {
         json::write_object(&Object::new(&report(options, ping), &ping.outcome), out)
     } else if output.json {
-        let is_ok = pings.iter().all(|ping| ping.outcome.is_ok());
-        let outcome = if is_ok { "ok" } else { "failed" };
+        let outcome = json::outcome(pings.iter().all(|ping| ping.outcome.is_ok()));
         let reports: Vec<_> =
             pings.iter().map(|ping| (report(options, ping), &ping.outcome)).collect();
         let objects = reports.iter().map(|(report, outcome)| Object::new(report, outcome));

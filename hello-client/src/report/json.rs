@@ -16,15 +16,6 @@ use crate::options::{BenchOptions, PingOptions, Target};
 ///
 /// # Errors
 ///
-/// Standard output cannot be written.
-pub(crate) fn write_line(object: &impl Serialize, out: impl Write) -> Result<(), Error> {
-    write_object(object, out).map_err(Error::output)
-}
-
-/// The same for who wants to know why it cannot be written.
-///
-/// # Errors
-///
 /// Those of `out`.
 pub(crate) fn write_object(object: &impl Serialize, mut out: impl Write) -> io::Result<()> {
     let mut line = serde_json::to_vec(object)?;
@@ -42,7 +33,7 @@ pub(crate) fn write(
     outcome: &Result<(), Error>,
     out: impl Write,
 ) -> Result<(), Error> {
-    write_line(&Object::new(report, outcome), out)
+    write_object(&Object::new(report, outcome), out).map_err(Error::output)
 }
 
 /// A report, and how the run ended. With a usage error there was no run and there is no report; in all
@@ -61,10 +52,15 @@ impl<'a, R> Object<'a, R> {
         let error = outcome.as_ref().err();
         Self {
             report: error.is_none_or(|error| error.kind != ErrorKind::Usage).then_some(report),
-            outcome: if error.is_none() { "ok" } else { "failed" },
+            outcome: self::outcome(error.is_none()),
             error,
         }
     }
+}
+
+/// The `outcome` of an object.
+pub(crate) fn outcome(is_ok: bool) -> &'static str {
+    if is_ok { "ok" } else { "failed" }
 }
 
 /// Which program measured, and when.
