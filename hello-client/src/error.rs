@@ -103,6 +103,12 @@ impl Error {
         Self::unreached(ErrorKind::Unreachable, error.to_string())
     }
 
+    /// The server's welcome is in `framing`, and what we took it for is this `reply`.
+    pub(crate) fn other_framing(framing: Framing, reply: Option<Vec<u8>>) -> Self {
+        let message = format!("the server speaks another framing: try --framing {framing}");
+        Self { reply, ..Self::unanswered(ErrorKind::Mismatch, message) }
+    }
+
     /// Standard output cannot be written.
     pub(crate) fn output(error: io::Error) -> Self {
         let is_reader_gone = error.kind() == io::ErrorKind::BrokenPipe;
@@ -135,12 +141,6 @@ impl Error {
     /// The same error, with `context` before its message.
     pub(crate) fn in_context(self, context: &str) -> Self {
         Self { message: format!("{context}: {}", self.message), ..self }
-    }
-
-    /// What the same error is, since the server's welcome is in `framing`.
-    pub(crate) fn of_other_framing(self, framing: Framing) -> Self {
-        let message = format!("the server speaks another framing: try --framing {framing}");
-        Self { kind: ErrorKind::Mismatch, message, ..self }
     }
 
     /// The same error, in other words.

@@ -63,26 +63,23 @@ impl StreamSession {
             let mut input = &self.buffer[..length];
             received.extend(input);
             if wrong.is_none() {
-                let outcome = self.session.receive(&mut input);
-                let is_ours = self.other_framing(&received).is_none();
-                match outcome {
-                    Ok(0) => {}
-                    Ok(_) if is_ours => {
+                match self.session.receive(&mut input) {
+                    Ok(1..) if self.other_framing(&received).is_none() => {
                         self.unread = length - input.len()..length;
                         return Ok(());
                     }
-                    Ok(_) => wrong = Some(Error::unanswered(ErrorKind::Mismatch, "")),
+                    Ok(_) => {}
                     Err(error) => wrong = Some(error.into()),
                 }
             }
-            let is_known = self.other_framing(&received).is_some_and(Framing::is_delimited);
-            let is_over = is_known || !is_part_of_a_welcome(&received);
-            if let Some(error) = wrong.take_if(|_| is_over) {
-                break error;
-            }
-            if is_known {
+            let other = self.other_framing(&received).filter(|framing| framing.is_delimited());
+            if let Some(framing) = other {
                 // The server has no more to say, and we would wait for the end of the reply.
-                break Error::unanswered(ErrorKind::Mismatch, "");
+                let reply = wrong.and_then(|error| error.reply);
+                return Err(Error::other_framing(framing, reply));
+            }
+            if let Some(error) = wrong.take_if(|_| !is_part_of_a_welcome(&received)) {
+                break error;
             }
         };
         Err(self.not_welcome(error, &received, deadline))
@@ -171,7 +168,7 @@ impl StreamSession {
         let is_whole =
             |framing: &Framing| framing.is_delimited() || error.kind != ErrorKind::Closed;
         let what = match (error.kind, self.other_framing(received).filter(is_whole)) {
-            (_, Some(framing)) => return error.of_other_framing(framing),
+            (_, Some(framing)) => return Error::other_framing(framing, error.reply),
             (ErrorKind::Timeout, None) if received.is_empty() => {
                 return error.with_hint("not a hello server, or one that is stuck");
             }
