@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, FakeServer, Process, Server};
+use crate::harness::{Client, FakeServer, Process, RawClient, Server};
 
 fn start(endpoint: &str, words: &str) -> Process {
     let words = words.split(' ').chain(["--json", "--warmup", "0", "-s", endpoint]);
@@ -99,6 +99,22 @@ fn a_session_is_these_bytes_and_the_server_closes_first() {
     assert_eq!((code, &object["session_us"]["samples"]), (Some(0), &json!(2)), "{object}");
 }
 
+/// The next session of a bench with `-z 3`, welcomed, whose message has come.
+#[track_caller]
+fn accept_message(fake: &FakeServer) -> RawClient {
+    let mut session = fake.accept();
+    session.send(b"Welcome!\n");
+    session.expect(b"aaa\n");
+    session
+}
+
+/// Answers that message, and waits for `exit`.
+#[track_caller]
+fn answer(session: &mut RawClient) {
+    session.send(b"Hello, aaa!\n");
+    session.expect(b"exit\n");
+}
+
 #[test]
 fn sessions_that_fail_are_counted_by_cause_and_their_messages_if_they_left() {
     let fake = FakeServer::open();
@@ -107,29 +123,16 @@ fn sessions_that_fail_are_counted_by_cause_and_their_messages_if_they_left() {
     // Rejected: its message did not leave, and is said in the next session.
     fake.accept().send(b"Error: server is full\n");
     // Cut off behind its message, which is lost.
-    let mut cut = fake.accept();
-    cut.send(b"Welcome!\n");
-    cut.expect(b"aaa\n");
-    drop(cut);
+    drop(accept_message(&fake));
     // Answered wrongly, and then as it should be.
-    let mut wrong = fake.accept();
-    wrong.send(b"Welcome!\n");
-    wrong.expect(b"aaa\n");
+    let mut wrong = accept_message(&fake);
     wrong.send(b"Hello, you!\n");
     wrong.expect(b"exit\n");
     drop(wrong);
     // Does not end.
-    let mut endless = fake.accept();
-    endless.send(b"Welcome!\n");
-    endless.expect(b"aaa\n");
-    endless.send(b"Hello, aaa!\n");
-    endless.expect(b"exit\n");
-    let mut right = fake.accept();
-    right.send(b"Welcome!\n");
-    right.expect(b"aaa\n");
-    right.send(b"Hello, aaa!\n");
-    right.expect(b"exit\n");
-    drop(right);
+    let mut endless = accept_message(&fake);
+    answer(&mut endless);
+    answer(&mut accept_message(&fake));
     let (object, code) = finish(client);
     let expected = json!({
         "total": 4, "wrong_replies": 1, "failed_connections": {},
@@ -151,12 +154,7 @@ fn a_server_that_goes_away_is_waited_for_and_its_sessions_are_counted() {
         // Closed before it says anything.
         drop(fake.accept());
     }
-    let mut session = fake.accept();
-    session.send(b"Welcome!\n");
-    session.expect(b"aaa\n");
-    session.send(b"Hello, aaa!\n");
-    session.expect(b"exit\n");
-    drop(session);
+    answer(&mut accept_message(&fake));
     let (object, code) = finish(client);
     assert_eq!((code, &object["errors"]["cut_sessions"]), (Some(0), &json!({"closed": 2})));
     assert_eq!((&object["sent"], &object["lost"]), (&json!(1), &json!(0)), "{object}");
@@ -167,20 +165,13 @@ fn a_session_with_a_rate_is_timed_from_when_it_was_due() {
     let fake = FakeServer::open();
     let client = start(&fake.endpoint(), "--rate 5 -n 3 -z 3 --timeout 60s");
     fake.accept().send(b"Welcome!\n");
-    let mut first = fake.accept();
-    first.send(b"Welcome!\n");
-    first.expect(b"aaa\n");
+    let mut first = accept_message(&fake);
     // The two others become due meanwhile.
     assert_eq!(first.read_within(Duration::from_millis(600), 1), None);
-    first.send(b"Hello, aaa!\n");
-    first.expect(b"exit\n");
+    answer(&mut first);
     drop(first);
     for _ in 0..2 {
-        let mut session = fake.accept();
-        session.send(b"Welcome!\n");
-        session.expect(b"aaa\n");
-        session.send(b"Hello, aaa!\n");
-        session.expect(b"exit\n");
+        answer(&mut accept_message(&fake));
     }
     let (object, _) = finish(client);
     let min = |name: &str| object[name]["min"].as_f64().expect("a number");

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::harness::{Client, FakeServer, FakeUdpServer, Server};
+use crate::harness::{Client, FakeServer, FakeUdpServer, Process, Server};
 
 #[test]
 fn a_closed_tcp_port_is_refused() {
@@ -21,6 +21,17 @@ fn a_missing_socket_file_exits_with_3() {
     }
 }
 
+/// Serves `client`, which greets Michael, as it should be.
+#[track_caller]
+fn expect_served(fake: &FakeServer, client: Process) {
+    let mut connection = fake.accept();
+    connection.send(b"Welcome!\nHello, Michael!\n");
+    connection.expect(b"Michael\nexit\n");
+    connection.half_close();
+    let finished = client.wait();
+    assert_eq!((finished.code, finished.stdout_text()), (Some(0), "Welcome!\nHello, Michael!\n"));
+}
+
 #[test]
 fn it_waits_until_a_tcp_server_appears() {
     let fake = FakeServer::closed();
@@ -28,12 +39,7 @@ fn it_waits_until_a_tcp_server_appears() {
     let mut client = Client::start(words);
     client.stderr.wait_for("trying again");
     fake.listen();
-    let mut connection = fake.accept();
-    connection.send(b"Welcome!\nHello, Michael!\n");
-    connection.expect(b"Michael\nexit\n");
-    connection.half_close();
-    let finished = client.wait();
-    assert_eq!((finished.code, finished.stdout_text()), (Some(0), "Welcome!\nHello, Michael!\n"));
+    expect_served(&fake, client);
 }
 
 #[test]
@@ -103,12 +109,7 @@ fn a_stream_that_closes_without_a_welcome_is_not_there_yet() {
     fake.accept().reset();
     fake.accept().send(b"Error: server is shutting down\n");
     fake.accept().send(b"\n");
-    let mut connection = fake.accept();
-    connection.send(b"Welcome!\nHello, Michael!\n");
-    connection.expect(b"Michael\nexit\n");
-    connection.half_close();
-    let finished = client.wait();
-    assert_eq!((finished.code, finished.stdout_text()), (Some(0), "Welcome!\nHello, Michael!\n"));
+    expect_served(&fake, client);
 }
 
 #[test]

@@ -5,9 +5,8 @@ use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::harness::{
-    DatagramClient, RawClient, Scrape, Server, Summary, get, has_tool, wait_until,
-};
+use super::some_of_everything;
+use crate::harness::{RawClient, Scrape, Server, Summary, get, has_tool, wait_until};
 
 const METRICS: &str = "--metrics=127.0.0.1:0";
 
@@ -15,15 +14,7 @@ const METRICS: &str = "--metrics=127.0.0.1:0";
 fn a_scrape_has_every_counter_of_the_summary_while_sessions_are_open() {
     let mut server = Server::start(&format!("127.0.0.1:0 {METRICS} --workers 2 --max-sessions 2"));
     let metrics = server.metrics();
-    let mut exits = server.session();
-    exits.send(b"exit\n");
-    exits.expect_last(b"");
-    let mut stays = server.session();
-    stays.send(b"Michael\nTracy\n");
-    stays.expect(b"Hello, Michael!\nHello, Tracy!\n");
-    let mut datagrams = DatagramClient::to(server.endpoint("udp"));
-    datagrams.send(b"Sarah");
-    datagrams.expect(b"Hello, Sarah!");
+    let (stays, mut datagrams) = some_of_everything(&server);
     datagrams.send(&[b'x'; 1025]);
 
     // Its place is free once the end of the first session is counted.

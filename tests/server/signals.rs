@@ -4,20 +4,13 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::harness::{DatagramClient, Server, wait_until};
+use super::some_of_everything;
+use crate::harness::{Server, wait_until};
 
 #[test]
 fn sigusr1_logs_the_counters_of_the_running_server_and_the_sessions_that_are_open() {
     let mut server = Server::start("127.0.0.1:0 --workers 2");
-    let mut exits = server.session();
-    exits.send(b"exit\n");
-    exits.expect_last(b"");
-    let mut stays = server.session();
-    stays.send(b"Michael\nTracy\n");
-    stays.expect(b"Hello, Michael!\nHello, Tracy!\n");
-    let mut datagrams = DatagramClient::to(server.endpoint("udp"));
-    datagrams.send(b"Sarah");
-    datagrams.expect(b"Hello, Sarah!");
+    let (mut stays, _) = some_of_everything(&server);
 
     // A greeting arrives before it is counted.
     let expected = "running: open=1; sessions opened=2 ended=1 exit=1 end-of-stream=0 too-long=0 \
