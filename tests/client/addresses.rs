@@ -26,12 +26,7 @@ fn option_6_takes_only_ipv6_addresses() {
     let server = Server::start("[::1]:0");
     for (scheme, expected) in [("tcp", "Welcome!\nHello, hi!\n"), ("udp", "Hello, hi!\n")] {
         let finished = Client::run(["-6", "-s", server.endpoint(scheme), "hi"]);
-        assert_eq!(
-            (finished.code, finished.stdout_text()),
-            (Some(0), expected),
-            "{}",
-            finished.stderr
-        );
+        finished.expect_success(expected);
     }
     let words = ["-6", "-s", &format!("localhost:{}", server.port())];
     let Some((object, _)) = Client::json_with_both_localhosts(words) else { return };

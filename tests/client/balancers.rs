@@ -113,12 +113,7 @@ fn a_session_waits_for_the_server_behind_a_balancer() {
             clients.into_iter().zip([&*format!("Welcome!\n{greeted}"), greeted])
         {
             let finished = client.wait();
-            assert_eq!(
-                (finished.code, finished.stdout_text()),
-                (Some(0), expected),
-                "{}",
-                finished.stderr
-            );
+            finished.expect_success(expected);
         }
     });
 }

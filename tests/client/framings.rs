@@ -32,7 +32,7 @@ fn under_length_a_message_may_hold_any_byte() {
     let words = ["-s", server.endpoint("tcp"), "--framing", "length", "a\nb\r", "", "exit "];
     let finished = Client::run(words);
     let expected = "Welcome!\nHello, a\nb\r!\nHello, !\nHello, exit !\n";
-    assert_eq!((finished.code, finished.stdout_text()), (Some(0), expected), "{}", finished.stderr);
+    finished.expect_success(expected);
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn under_length_the_client_sends_a_header_of_four_bytes() {
     connection.expect(b"\0\0\0\x04exit");
     connection.half_close();
     let finished = client.wait();
-    assert_eq!((finished.code, finished.stdout_text()), (Some(0), "Welcome!\nHello, Michael!\n"));
+    finished.expect_success("Welcome!\nHello, Michael!\n");
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn under_raw_the_client_sends_no_terminator() {
     connection.expect(b"exit");
     connection.half_close();
     let finished = client.wait();
-    assert_eq!((finished.code, finished.stdout_text()), (Some(0), "Welcome!\nHello, Michael!\n"));
+    finished.expect_success("Welcome!\nHello, Michael!\n");
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_reply_in_many_pieces_is_one_reply() {
     connection.expect(b"exit\n");
     connection.half_close();
     let finished = client.wait();
-    assert_eq!((finished.code, finished.stdout_text()), (Some(0), "Welcome!\nHello, Michael!\n"));
+    finished.expect_success("Welcome!\nHello, Michael!\n");
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn over_unix_datagrams_it_is_answered_and_leaves_nothing_behind() {
     command.env("TMPDIR", temporary.path()).current_dir(temporary.path());
     let finished = Process::spawn(&mut command).wait();
     let expected = "Hello, Michael!\nHello, Tracy!\nHello, Sarah!\n";
-    assert_eq!((finished.code, finished.stdout_text()), (Some(0), expected), "{}", finished.stderr);
+    finished.expect_success(expected);
 
     assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
     let left = fs::read_dir(folder.path()).unwrap().count();

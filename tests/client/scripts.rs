@@ -25,7 +25,7 @@ fn without_messages_it_sends_those_of_the_tutorial() {
 fn a_bare_address_is_tcp() {
     let server = server();
     let finished = Client::run(["--server", &format!("127.0.0.1:{}", server.port())]);
-    assert_eq!((finished.code, finished.stdout_text()), (Some(0), TUTORIAL));
+    finished.expect_success(TUTORIAL);
 }
 
 #[test]
@@ -34,14 +34,14 @@ fn it_sends_the_messages_of_its_command_line() {
     let endpoint = server.endpoint("tcp");
     let finished = Client::run(["-s", endpoint, "two words", "", "--", "-x", "say"]);
     let expected = "Welcome!\nHello, two words!\nHello, !\nHello, -x!\nHello, say!\n";
-    assert_eq!((finished.code, finished.stdout_text()), (Some(0), expected));
+    finished.expect_success(expected);
 }
 
 #[test]
 fn a_final_exit_is_not_sent_twice() {
     let server = server();
     let finished = Client::run(["-s", server.endpoint("tcp"), "Michael", "exit"]);
-    assert_eq!((finished.code, finished.stdout_text()), (Some(0), "Welcome!\nHello, Michael!\n"));
+    finished.expect_success("Welcome!\nHello, Michael!\n");
     server.summary().expect(&[("messages", 1), ("exit", 1)]);
 }
 
@@ -66,7 +66,7 @@ fn it_sends_the_lines_of_a_file() {
 fn an_empty_file_is_a_session_without_messages() {
     let server = server();
     let finished = Client::run(["-s", server.endpoint("tcp"), "--file", "/dev/null"]);
-    assert_eq!((finished.code, finished.stdout_text()), (Some(0), "Welcome!\n"));
+    finished.expect_success("Welcome!\n");
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn it_sends_the_lines_of_standard_input_as_they_come() {
     }
     client.input(b"Sarah");
     let finished = client.wait();
-    assert_eq!((finished.code, finished.stdout_text()), (Some(0), TUTORIAL));
+    finished.expect_success(TUTORIAL);
 }
 
 #[test]

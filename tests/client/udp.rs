@@ -16,7 +16,7 @@ fn exit_empty_messages_and_lines_are_messages_like_others() {
     let server = Server::start("127.0.0.1:0");
     let finished = Client::run(["-s", server.endpoint("udp"), "exit", "", "two\nlines", "exit"]);
     let expected = "Hello, exit!\nHello, !\nHello, two\nlines!\nHello, exit!\n";
-    assert_eq!((finished.code, finished.stdout_text()), (Some(0), expected));
+    finished.expect_success(expected);
 }
 
 #[test]
@@ -91,10 +91,7 @@ fn a_reply_that_comes_twice_is_not_taken_for_the_next_one() {
     fake.send(b"Hello, Michael!", client_address);
     fake.send(b"Hello, Tracy!", client_address);
     let finished = client.wait();
-    assert_eq!(
-        (finished.code, finished.stdout_text()),
-        (Some(0), "Hello, Michael!\nHello, Tracy!\n")
-    );
+    finished.expect_success("Hello, Michael!\nHello, Tracy!\n");
 }
 
 #[test]
@@ -105,5 +102,5 @@ fn datagrams_from_another_address_are_ignored() {
     other.send(b"Goodbye, Michael!", client_address);
     fake.send(b"Hello, Michael!", client_address);
     let finished = client.wait();
-    assert_eq!((finished.code, finished.stdout_text()), (Some(0), "Hello, Michael!\n"));
+    finished.expect_success("Hello, Michael!\n");
 }

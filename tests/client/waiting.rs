@@ -29,7 +29,7 @@ fn expect_served(fake: &FakeServer, client: Process) {
     connection.expect(b"Michael\nexit\n");
     connection.half_close();
     let finished = client.wait();
-    assert_eq!((finished.code, finished.stdout_text()), (Some(0), "Welcome!\nHello, Michael!\n"));
+    finished.expect_success("Welcome!\nHello, Michael!\n");
 }
 
 #[test]
@@ -53,12 +53,7 @@ fn it_waits_until_our_server_appears_on_each_kind_of_unix_socket() {
         client.stderr.wait_for("trying again");
         let server = Server::start(&endpoint);
         let finished = client.wait();
-        assert_eq!(
-            (finished.code, finished.stdout_text()),
-            (Some(0), expected),
-            "{}",
-            finished.stderr
-        );
+        finished.expect_success(expected);
         server.stop();
     }
 }
@@ -76,10 +71,7 @@ fn over_udp_it_resends_the_first_message_until_it_is_answered() {
     while fake.receive().0 != b"Tracy" {}
     fake.send(b"Hello, Tracy!", client_address);
     let finished = client.wait();
-    assert_eq!(
-        (finished.code, finished.stdout_text()),
-        (Some(0), "Hello, Michael!\nHello, Tracy!\n")
-    );
+    finished.expect_success("Hello, Michael!\nHello, Tracy!\n");
 }
 
 #[test]
@@ -121,7 +113,7 @@ fn an_empty_datagram_means_that_the_server_is_not_there_yet() {
     let client_address = fake.expect(b"Michael");
     fake.send(b"Hello, Michael!", client_address);
     let finished = client.wait();
-    assert_eq!((finished.code, finished.stdout_text()), (Some(0), "Hello, Michael!\n"));
+    finished.expect_success("Hello, Michael!\n");
 }
 
 #[test]

@@ -122,6 +122,12 @@ impl Finished {
         str::from_utf8(&self.stdout).expect("stdout is UTF-8")
     }
 
+    /// Asserts that it exited with 0, and with exactly this `stdout`.
+    #[track_caller]
+    pub(crate) fn expect_success(&self, stdout: &str) {
+        assert_eq!((self.code, self.stdout_text()), (Some(0), stdout), "{}", self.stderr);
+    }
+
     /// Asserts that it exited with `code` after exactly one line on stderr, which contains every one
     /// of `words`.
     #[track_caller]

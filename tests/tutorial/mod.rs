@@ -31,7 +31,7 @@ fn its_tcp_client_talks_to_our_server() {
     let server = Server::start("tcp://127.0.0.1:0 --framing raw");
     let Some(client) = start("tcp_client.py", server.port()) else { return };
     let finished = client.wait();
-    assert_eq!((finished.code, finished.stdout_text()), (Some(0), STREAM), "{}", finished.stderr);
+    finished.expect_success(STREAM);
     server.summary().expect(&[("opened", 1), ("messages", 3)]);
 }
 
@@ -41,12 +41,7 @@ fn our_client_talks_to_its_tcp_server() {
     for _ in 0..2 {
         let endpoint = format!("127.0.0.1:{port}");
         let finished = Client::run(["-s", &endpoint, "--framing", "raw"]);
-        assert_eq!(
-            (finished.code, finished.stdout_text()),
-            (Some(0), STREAM),
-            "{}",
-            finished.stderr
-        );
+        finished.expect_success(STREAM);
     }
 }
 
@@ -55,12 +50,7 @@ fn its_udp_client_talks_to_our_server() {
     let server = Server::start("udp://127.0.0.1:0");
     let Some(client) = start("udp_client.py", server.port()) else { return };
     let finished = client.wait();
-    assert_eq!(
-        (finished.code, finished.stdout_text()),
-        (Some(0), DATAGRAMS),
-        "{}",
-        finished.stderr
-    );
+    finished.expect_success(DATAGRAMS);
     server.summary().expect(&[("received", 3), ("greeted", 3)]);
 }
 
@@ -68,12 +58,7 @@ fn its_udp_client_talks_to_our_server() {
 fn our_client_talks_to_its_udp_server() {
     let Some((_server, port)) = serve("udp_server.py") else { return };
     let finished = Client::run(["-s", &format!("udp://127.0.0.1:{port}")]);
-    assert_eq!(
-        (finished.code, finished.stdout_text()),
-        (Some(0), DATAGRAMS),
-        "{}",
-        finished.stderr
-    );
+    finished.expect_success(DATAGRAMS);
 }
 
 #[test]
@@ -83,11 +68,6 @@ fn its_two_halves_talk_to_each_other() {
     {
         let Some((_server, port)) = serve(server) else { return };
         let finished = start(client, port).expect("python3 is here").wait();
-        assert_eq!(
-            (finished.code, finished.stdout_text()),
-            (Some(0), expected),
-            "{}",
-            finished.stderr
-        );
+        finished.expect_success(expected);
     }
 }
