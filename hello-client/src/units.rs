@@ -1,4 +1,6 @@
-//! Figures as people read them.
+//! Figures as people read them, and as reports round them.
+
+use std::time::Duration;
 
 /// A time, given in microseconds, with three or four digits and its unit.
 pub(crate) fn time(micros: f64) -> String {
@@ -46,6 +48,16 @@ pub(crate) fn with_digits_above(figure: f64, limit: f64) -> String {
     let mut shown = (1..17).map(|digits| format!("{figure:.digits$}"));
     let is_over = |shown: &String| shown.parse().is_ok_and(|shown: f64| shown > limit);
     shown.find(is_over).unwrap_or_else(|| figure.to_string())
+}
+
+/// A time in seconds, to the microsecond.
+pub(crate) fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e6
+}
+
+/// A figure with at most three digits behind the point; of one in microseconds, no more are measured.
+pub(crate) fn thousandths(figure: f64) -> f64 {
+    (figure * 1e3).round() / 1e3
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use crate::units::thousandths;
+
 /// Any number of round trips in fixed memory, each known to 0.1 %.
 #[derive(Clone, Debug)]
 pub(crate) struct Latency {
@@ -67,8 +69,8 @@ impl Latency {
 
     /// The figures of a report.
     pub(crate) fn summary(&self) -> LatencySummary {
-        let known = |nanos: f64| (!self.histogram.is_empty()).then_some(round(nanos / 1e3));
-        let quantile = |quantile| self.quantile(quantile).map(round);
+        let known = |nanos: f64| (!self.histogram.is_empty()).then_some(thousandths(nanos / 1e3));
+        let quantile = |quantile| self.quantile(quantile).map(thousandths);
         LatencySummary {
             samples: self.histogram.len(),
             min: known(self.shortest as f64),
@@ -96,7 +98,7 @@ impl Latency {
     /// The median, the 99th percentile and the longest, as in [`Self::summary`], which takes longer.
     pub(crate) fn brief(&self) -> [Option<f64>; 3] {
         let longest = (!self.histogram.is_empty()).then_some(self.longest as f64 / 1e3);
-        [self.quantile(0.5), self.quantile(0.99), longest].map(|figure| figure.map(round))
+        [self.quantile(0.5), self.quantile(0.99), longest].map(|figure| figure.map(thousandths))
     }
 
     /// The shortest round trip, if there is one.
@@ -113,11 +115,6 @@ impl Latency {
     pub(crate) fn histogram(&self) -> &Histogram<u64> {
         &self.histogram
     }
-}
-
-/// To the nanosecond, so that no figure shows digits that were not measured.
-fn round(micros: f64) -> f64 {
-    (micros * 1e3).round() / 1e3
 }
 
 #[cfg(test)]

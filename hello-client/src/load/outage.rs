@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Serialize, Serializer};
 
-use super::timeline::seconds;
+use crate::units::seconds;
 
 /// The shortest outage.
 const SHORTEST: Duration = Duration::from_millis(100);

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::outage::{Gap, Outage, Silence};
 use super::{Event, Observer, Plan, Stats};
+use crate::units::seconds;
 
 /// What was counted from the end of one interval to that of the next.
 #[derive(Debug)]
@@ -218,11 +219,6 @@ impl Row {
 pub(crate) struct History {
     pub(crate) intervals: Vec<Row>,
     pub(crate) outages: Vec<Outage>,
-}
-
-/// Seconds, to the microsecond.
-pub(super) fn seconds(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1e6).round() / 1e6
 }
 
 #[cfg(test)]

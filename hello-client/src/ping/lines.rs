@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::load::{Batch, ConnectionError, Event, Observer, Stats};
 use crate::options::{PingOptions, Target};
 use crate::report::{can_write, json};
-use crate::units::time;
+use crate::units::{seconds, time};
 
 /// Where the lines of all endpoints go, each of them whole.
 pub(super) struct Lines<'a> {
@@ -86,7 +86,7 @@ impl Style {
                 time: humantime::format_rfc3339_micros(now).to_string(),
                 rtt_us: what.round_trip().map(json::micros),
                 down_s: match what {
-                    What::Up(gone) => Some((gone.as_secs_f64() * 1e6).round() / 1e6),
+                    What::Up(gone) => Some(seconds(gone)),
                     _ => None,
                 },
                 error: what.error(),

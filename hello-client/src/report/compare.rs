@@ -12,7 +12,7 @@ use super::config::Config;
 use crate::error::{Error, ErrorKind};
 use crate::load::Stats;
 use crate::options::{BenchOptions, Target};
-use crate::units::{number, percent, rate, time, time_or_dash};
+use crate::units::{number, percent, rate, thousandths, time, time_or_dash};
 
 /// An object of `--json` is smaller, even with a row for each second of a day.
 const MAX_FILE: u64 = 64 * 1024 * 1024;
@@ -192,9 +192,9 @@ struct Pair {
 
 impl Pair {
     fn new(old: Option<f64>, new: Option<f64>) -> Self {
-        let round = |figure: f64| (figure * 1e3).round() / 1e3;
         let ratio = old.zip(new).filter(|(old, _)| *old > 0.0).map(|(old, new)| new / old);
-        Self { old: old.map(round), new: new.map(round), ratio: ratio.map(round) }
+        let [old, new, ratio] = [old, new, ratio].map(|figure| figure.map(thousandths));
+        Self { old, new, ratio }
     }
 
     /// Whether `new` is more than `factor` times `old`, as far as both are known.

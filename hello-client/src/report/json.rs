@@ -11,6 +11,7 @@ use super::config::{BytesPerS, Config};
 use crate::error::{Error, ErrorKind};
 use crate::load::{ErrorCounts, History, LatencySummary, Limit, Sessions, Stats};
 use crate::options::{BenchOptions, PingOptions, Target};
+use crate::units::{seconds, thousandths};
 
 /// Writes `object` in one line.
 ///
@@ -202,7 +203,7 @@ impl<'a> BenchReport<'a> {
             pipeline: options.pipeline,
             size_bytes: options.size,
             rate_per_s: options.rate,
-            elapsed_s: (stats.elapsed().as_secs_f64() * 1e6).round() / 1e6,
+            elapsed_s: seconds(stats.elapsed()),
             messages_per_s: messages_per_s.map(per_s),
             sent_per_s: sent_per_s.map(per_s),
             bytes_per_s: BytesPerS::new(target, options.size, sent_per_s, messages_per_s),
@@ -311,10 +312,10 @@ impl<'a> Measurement<'a> {
     fn new(stats: &'a Stats, target: &Target) -> Self {
         Self {
             rtt_us: stats.latency.summary(),
-            jitter_us: stats.jitter.micros().map(|micros| (micros * 1e3).round() / 1e3),
+            jitter_us: stats.jitter.micros().map(thousandths),
             tcp: stats.tcp.retransmits().map(|retransmits| Tcp {
                 retransmits,
-                rtt_us: stats.tcp.round_trip().map(|micros| (micros * 1e3).round() / 1e3),
+                rtt_us: stats.tcp.round_trip().map(thousandths),
             }),
             sent: stats.sent(),
             received: stats.received(),
