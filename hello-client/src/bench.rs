@@ -2,15 +2,18 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, mpsc};
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use socket2::Socket;
 
 use crate::error::{Error, ErrorKind};
-use crate::load::{self, ConnectionError, History, Partition, Plan, Rate, Row, Stats, Timeline};
+use crate::load::{
+    self, ConnectionError, History, Interval, Partition, Plan, Rate, Row, Stats, Timeline,
+};
 use crate::net::max_connections;
 use crate::options::{BenchOptions, OutputOptions, Target};
 use crate::report::compare::Baseline;
@@ -76,6 +79,35 @@ impl BenchResult {
     fn new(warm_until: Instant) -> Self {
         Self { stats: Stats::new(warm_until), history: History::default() }
     }
+
+    /// Adds the `intervals` of all threads as they come, and writes their `rows`; if those cannot be
+    /// written, the threads `stop`. Returns the end of the last interval.
+    fn collect(
+        &mut self,
+        plan: &Plan,
+        intervals: &[Receiver<Interval>],
+        rows: &mut RowWriter<'_>,
+        mut progress: Progress<'_>,
+        stop: &AtomicBool,
+    ) -> Instant {
+        let mut until = plan.warm_until;
+        while let Some(interval) =
+            load::next_interval(intervals, |intervals| progress.receive(intervals))
+        {
+            let row = Row::new(plan.warm_until, until, &interval);
+            until = until.max(interval.until);
+            self.stats.add(interval.stats);
+            progress.update(&self.stats, &row);
+            if !row.is_empty() {
+                rows.write(&row);
+                self.history.intervals.push(row);
+            }
+            if rows.is_broken() {
+                stop.store(true, Ordering::Relaxed);
+            }
+        }
+        until
+    }
 }
 
 /// Replaces the `result` by that of a run, if only that the server was not there.
@@ -129,7 +161,7 @@ fn run_threads(
     plan: &Plan,
     mut preconnected: Option<Socket>,
     rows: &mut RowWriter<'_>,
-    mut progress: Progress<'_>,
+    progress: Progress<'_>,
     stop: &AtomicBool,
 ) -> Result<BenchResult, Error> {
     let count = options.threads;
@@ -158,23 +190,7 @@ fn run_threads(
         drop(waiting);
         let (intervals, threads): (Vec<_>, Vec<_>) = threads.into_iter().unzip();
         let mut result = BenchResult::new(plan.warm_until);
-        let mut until = plan.warm_until;
-        while let Some(interval) =
-            load::next_interval(&intervals, |intervals| progress.receive(intervals))
-        {
-            let row = Row::new(plan.warm_until, until, &interval);
-            until = until.max(interval.until);
-            result.stats.add(interval.stats);
-            progress.update(&result.stats, &row);
-            if !row.is_empty() {
-                rows.write(&row);
-                result.history.intervals.push(row);
-            }
-            if rows.is_broken() {
-                stop.store(true, Ordering::Relaxed);
-            }
-        }
-        drop(progress);
+        let until = result.collect(plan, &intervals, rows, progress, stop);
         let gaps = threads.into_iter().map(|thread| {
             let outcome: io::Result<_> = thread.join().expect("the panic hook has reported it");
             outcome.map_err(Error::system)
@@ -184,15 +200,19 @@ fn run_threads(
         if result.stats.is_interrupted || plan.end.is_some() {
             result.stats.end(until);
         }
-        let round_trip = result.stats.latency.shortest().unwrap_or_default();
-        let from_one_to_the_next =
-            plan.rate.map(|rate| rate.period.div_f64(rate.messages as f64)).unwrap_or_default();
-        // Neither a path on which each round trip takes long is one outage after the other, nor is a
-        // single message that is lost one.
-        let usual_pause = (round_trip * 2).max(from_one_to_the_next.mul_f64(1.5));
+        let usual_pause = usual_pause(plan, &result.stats);
         result.history.outages = load::outages(gaps, (plan.warm_until, until), usual_pause);
         Ok(result)
     })
+}
+
+/// How long no reply comes on a path that is good. Neither one on which each round trip takes long is
+/// one outage after the other, nor is a single message that is lost one.
+fn usual_pause(plan: &Plan, stats: &Stats) -> Duration {
+    let round_trip = stats.latency.shortest().unwrap_or_default();
+    let from_one_to_the_next =
+        plan.rate.map(|rate| rate.period.div_f64(rate.messages as f64)).unwrap_or_default();
+    (round_trip * 2).max(from_one_to_the_next.mul_f64(1.5))
 }
 
 /// The `plan` with all that `options` ask for.

@@ -43,7 +43,7 @@ pub(crate) use plan::{Partition, Plan, validate_size};
 pub(crate) use schedule::Rate;
 pub(crate) use stats::{Batch, Event, Limit, Observer, Sessions, Stats};
 pub(crate) use tcp_totals::TcpTotals;
-pub(crate) use timeline::{History, Row, Timeline, next_interval};
+pub(crate) use timeline::{History, Interval, Row, Timeline, next_interval};
 
 /// Runs this partition of `plan` to its end or until `stop`.
 ///
