@@ -28,8 +28,7 @@ pub(crate) fn run(
     let width = width.unwrap_or_default();
     let is_text = !output.json && output.quiet == 0;
     let mut written = Ok(());
-    // A name may have several addresses, and over UDP each has a socket.
-    let at_once = (max_connections(0) / 4).clamp(1, MAX_THREADS);
+    let at_once = (max_connections(0) / SOCKETS_PER_ENDPOINT).clamp(1, MAX_THREADS);
     let mut checks = Vec::new();
     for targets in targets.chunks(at_once) {
         let check = |target| check(target, options);
@@ -57,6 +56,9 @@ pub(crate) fn run(
 
 /// How many endpoints are checked at the same time.
 const MAX_THREADS: usize = 1000;
+
+/// How many sockets each of them is given: over UDP each address of a name has one.
+const SOCKETS_PER_ENDPOINT: usize = 4;
 
 /// A packet of this size, in bytes, fits into any path.
 const SMALL: usize = 500;
