@@ -5,8 +5,10 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use super::threads::{Thread, asleep, threads};
-use crate::harness::{DatagramClient, RawClient, Server, has_ipv6};
+use crate::harness::{DatagramClient, RawClient, Server, has_ipv6, wait_until};
 
 /// Every kind of endpoint; a wildcard address is received from in another way than one address.
 fn every_endpoint(folder: &Path) -> Vec<String> {
@@ -56,7 +58,7 @@ fn a_server_without_sessions_is_not_woken_whatever_its_endpoints() {
 fn a_server_whose_clients_have_left_is_not_woken_either() {
     let folder = tempfile::tempdir().expect("a folder");
     let endpoints = every_endpoint(folder.path()).join(" ");
-    let server = Server::start(&format!("{endpoints} --udp-loops 3 --max-sessions 5"));
+    let mut server = Server::start(&format!("{endpoints} --udp-loops 3 --max-sessions 5"));
     for endpoint in server.endpoints() {
         match endpoint.split_once("://") {
             Some(("tcp" | "unix", _)) => {
@@ -78,6 +80,11 @@ fn a_server_whose_clients_have_left_is_not_woken_either() {
             }
         }
     }
+    // A client sees the end of its session before its place is free.
+    wait_until("all sessions have ended", || {
+        server.process.signal(Signal::USR1);
+        server.process.stderr.wait_for("running: ").contains("running: open=0;")
+    });
     // One that was rejected is gone as well.
     let sessions: Vec<RawClient> = (0..5).map(|_| server.session()).collect();
     server.connect().expect_last(b"Error: server is full\n");
