@@ -4,15 +4,9 @@
 //! come out. `hello-server` and `hello-client` share every rule by sharing this crate.
 //!
 //! ```text
-//!          bytes of a client                           bytes for it
-//!                 │                                         ▲
-//! ServerSession:  └─▶ Decoder ──▶ message ──▶ greeting ─────┘      Framing says how both are cut
-//!
-//! ClientSession:  ┌── message, and the greeting that is expected ◀── compared byte for byte
-//!                 ▼                                                  ▲
-//!          bytes for a server                          bytes of the server
-//!
-//! DatagramBuffer: a datagram in, its greeting out, in the same buffer
+//! ServerSession    bytes ──▶ Decoder ──▶ message ──▶ greeting ──▶ Framing ──▶ bytes
+//! ClientSession    message ──▶ Framing ──▶ bytes, and bytes ──▶ compared with the greetings expected
+//! DatagramBuffer   datagram ──▶ message ──▶ greeting, in one buffer
 //! ```
 //!
 //! The files in the order to read them: `framing.rs` (where a message ends), `greeting.rs`,
