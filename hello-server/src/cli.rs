@@ -1,9 +1,11 @@
 //! The command line.
 
+use std::env::{self, VarError};
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ArgAction, Parser};
+use clap::{ArgAction, Command, CommandFactory, FromArgMatches, Parser};
+use hello_proto::{EndpointError, EndpointSpec};
 use hello_server::Config;
 use log::LevelFilter;
 
@@ -27,9 +29,16 @@ Examples:
 
 Where it listens is printed on stdout, one endpoint per line; the log goes to stderr.
 SIGINT and SIGTERM stop it: clients get their pending replies, at most for --grace.
+SIGQUIT drains it: open sessions go on until they end, at most for --grace before that.
 A second one ends it at once. SIGUSR1 logs its counters.
 
+Sockets that a service manager hands over (LISTEN_FDS) are served with the options that they
+have, and what waits at them when the server stops is left to the next one.
+
 Exit codes: 0 stopped by a signal; 1 cannot start, or failed; 2 wrong usage.";
+
+/// The variable for endpoints.
+const LISTEN: &str = "HELLO_LISTEN";
 
 /// A greeting service over TCP, UDP and Unix sockets: welcomes each client, and answers each
 /// message with `Hello, <message>!`.
@@ -74,9 +83,48 @@ pub(crate) enum Exit {
     Usage(String),
 }
 
+/// The command line as it is parsed: each option also from the environment, as `--max-sessions` from
+/// `HELLO_MAX_SESSIONS`.
+pub(crate) fn command() -> Command {
+    Cli::command().mut_args(|arg| match arg.get_long().map(variable) {
+        // As though it were not set.
+        Some(name) if env::var_os(&name).is_some_and(|value| value.is_empty()) => arg,
+        Some(name) => arg.env(name).hide_env_values(true),
+        None => arg,
+    })
+}
+
+fn variable(option: &str) -> String {
+    format!("HELLO_{}", option.to_uppercase().replace('-', "_"))
+}
+
+/// Where to listen if the command line does not say. The argument's own variable could hold one
+/// endpoint alone.
+fn addresses_from_env() -> Result<Vec<EndpointSpec>, clap::Error> {
+    let invalid = |why: String| {
+        Cli::command().error(ErrorKind::ValueValidation, format!("invalid {LISTEN}: {why}"))
+    };
+    let words = match env::var(LISTEN) {
+        Ok(words) => words,
+        Err(VarError::NotPresent) => return Ok(Vec::new()),
+        Err(error @ VarError::NotUnicode(_)) => return Err(invalid(error.to_string())),
+    };
+    let parse = |word: &str| {
+        word.parse().map_err(|error: EndpointError| invalid(format!("'{word}': {error}")))
+    };
+    words.split_whitespace().map(parse).collect()
+}
+
 /// Reads a command line, the program's name first.
 pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Cli, Exit> {
-    match Cli::try_parse_from(words) {
+    let cli = command().try_get_matches_from(words).and_then(|matches| {
+        let mut cli = Cli::from_arg_matches(&matches)?;
+        if cli.config.addresses.is_empty() {
+            cli.config.addresses = addresses_from_env()?;
+        }
+        Ok(cli)
+    });
+    match cli {
         Ok(cli) => Ok(cli),
         Err(error) if error.use_stderr() => Err(Exit::Usage(one_line(&error))),
         Err(help) => {
@@ -102,7 +150,22 @@ fn one_line(error: &clap::Error) -> String {
         !line.starts_with("Usage:") && !line.starts_with("For more information")
     });
     let is_shown = |line: &&str| !line.is_empty() && !line.starts_with("tip: to pass ");
-    message.filter(is_shown).collect::<Vec<_>>().join("; ").replace(":; ", ": ")
+    let message = message.filter(is_shown).collect::<Vec<_>>().join("; ").replace(":; ", ": ");
+    match origin(error) {
+        Some(variable) => format!("{message} (from {variable})"),
+        None => message,
+    }
+}
+
+/// The variable that has an invalid value, if it is that of a variable.
+fn origin(error: &clap::Error) -> Option<String> {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text),
+        _ => None,
+    };
+    let (option, value) = (text(ContextKind::InvalidArg)?, text(ContextKind::InvalidValue)?);
+    let option = option.strip_prefix("--")?.split(' ').next()?;
+    Some(variable(option)).filter(|name| env::var(name).as_ref() == Ok(value))
 }
 
 /// What an option of nc, nginx or iperf3, which this program does not have, is called here.

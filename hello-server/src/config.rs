@@ -17,8 +17,9 @@ const MAX_DURATION: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// The configuration of a server.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Config {
-    /// Where to listen
-    #[arg(value_name = "ENDPOINT", default_value = "127.0.0.1:9999", hide_default_value = false)]
+    /// Where to listen, beside the sockets that were handed over [default: those, or 127.0.0.1:9999]
+    /// [env: HELLO_LISTEN, separated by spaces]
+    #[arg(value_name = "ENDPOINT")]
     pub addresses: Vec<EndpointSpec>,
 
     /// Threads in the pool that serves all sessions [default: one less than the cores, at least 1;
@@ -60,7 +61,8 @@ pub struct Config {
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     pub idle_timeout: Duration,
 
-    /// How long shutdown waits for clients to take their last replies
+    /// How long shutdown waits for clients to take their last replies, and how long a drain leaves
+    /// sessions open before that
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
     pub grace: Duration,
 
@@ -74,6 +76,9 @@ pub struct Config {
 }
 
 impl Config {
+    /// Where to listen if there is nothing else.
+    pub const DEFAULT_ADDRESS: &str = "127.0.0.1:9999";
+
     /// 4 MiB hold a burst of about 5,000 small datagrams; the usual 208 KiB hold 256.
     pub const DEFAULT_UDP_BUFFER: usize = 4 * 1024 * 1024;
 

@@ -1,9 +1,9 @@
 //! The loop that answers datagrams, UDP or Unix, on one socket.
 
 use std::fmt;
-use std::io;
+use std::io::{self, PipeReader};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,14 +12,15 @@ use hello_proto::{DatagramBuffer, Endpoint};
 use log::{debug, trace, warn};
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, Shutdown, SocketAddrAny, recvfrom, sendto};
+use rustix::net::{RecvFlags, SendFlags, SocketAddrAny, recvfrom, sendto};
 
 use crate::failpoint;
+use crate::listen::bind::DatagramSocket;
 use crate::listen::socket_file::SocketFile;
 use crate::log_limit::LogLimiter;
-use crate::net::os;
 use crate::net::packet_info::{self, Received};
 use crate::net::stream::Peer;
+use crate::net::udp_drops::{inode, udp_drops};
 use crate::shared::Shared;
 use crate::stats::{Counter, ThreadStats};
 
@@ -36,7 +37,11 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct DatagramLoop {
     shared: Arc<Shared>,
-    socket: Arc<OwnedFd>,
+    socket: OwnedFd,
+    /// What arrives after the stop is for the next server.
+    inherited: bool,
+    /// Closed at the other end when the server stops.
+    stop: Arc<PipeReader>,
     endpoint: Endpoint,
     /// `None` on a Unix socket.
     local: Option<SocketAddr>,
@@ -72,11 +77,12 @@ impl fmt::Display for Source {
 impl DatagramLoop {
     pub(crate) fn new(
         shared: Arc<Shared>,
-        socket: Arc<OwnedFd>,
+        socket: DatagramSocket,
         endpoint: Endpoint,
-        file: Option<SocketFile>,
+        stop: Arc<PipeReader>,
         stats: ThreadStats,
     ) -> io::Result<Self> {
+        let DatagramSocket { socket, file, inherited } = socket;
         let local = SocketAddr::try_from(rustix::net::getsockname(&socket)?).ok();
         let control = match local.filter(|local| local.ip().is_unspecified()) {
             Some(local) => {
@@ -89,6 +95,8 @@ impl DatagramLoop {
             buffer: DatagramBuffer::new(shared.framing, shared.max_message),
             shared,
             socket,
+            inherited,
+            stop,
             endpoint,
             local,
             control,
@@ -99,40 +107,44 @@ impl DatagramLoop {
         })
     }
 
-    /// Answers until the server stops, and then what has arrived until then.
+    /// Answers until the server stops, and then, unless that is for the next one, what has arrived
+    /// until then.
     ///
     /// # Errors
     ///
     /// Only when the socket itself fails.
     pub(crate) fn run(mut self) -> io::Result<()> {
         while !self.shared.is_stopping() {
-            self.serve_or_block()?;
+            self.serve_or_wait()?;
         }
-        while !self.shared.grace_remaining().is_zero() && self.serve_one(RecvFlags::DONTWAIT)? {}
+        if self.inherited {
+            return Ok(());
+        }
+        while !self.shared.grace_remaining().is_zero() && self.serve_one()? {}
+        let drops = udp_drops(&inode(&self.socket).into_iter().collect());
+        // In this order, so that nobody who adds up counts them twice.
+        drop(self.socket);
+        self.stats.add(Counter::Overflowed, drops);
         Ok(())
     }
 
-    /// Answers one datagram, and blocks until there is one or [`wake`] is called.
-    fn serve_or_block(&mut self) -> io::Result<()> {
+    /// Answers one datagram, or waits until there is one or the server stops.
+    fn serve_or_wait(&mut self) -> io::Result<()> {
         for _ in 0..NONBLOCKING_TRIES {
-            if self.serve_one(RecvFlags::DONTWAIT)? {
+            if self.serve_one()? {
                 return Ok(());
             }
         }
-        if self.control.is_some() || os::WAKE_INTERVAL.is_some() {
-            let mut readable = [PollFd::new(&self.socket, PollFlags::IN)];
-            return match rustix::event::poll(&mut readable, os::WAKE_INTERVAL.as_ref()) {
-                Ok(_) | Err(Errno::INTR) => Ok(()),
-                Err(error) => Err(error.into()),
-            };
+        let of = |descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN);
+        match rustix::event::poll(&mut [of(self.socket.as_fd()), of(self.stop.as_fd())], None) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
         }
-        // Costs one system call a datagram, where readiness would cost two.
-        self.serve_one(RecvFlags::empty()).map(drop)
     }
 
     /// Receives and answers one datagram; whether there was one.
-    fn serve_one(&mut self, flags: RecvFlags) -> io::Result<bool> {
-        let (length, source) = match self.receive(flags) {
+    fn serve_one(&mut self) -> io::Result<bool> {
+        let (length, source) = match self.receive() {
             Ok(received) => received,
             Err(Errno::AGAIN | Errno::INTR) => return Ok(false),
             Err(error @ (Errno::BADF | Errno::NOTSOCK | Errno::INVAL | Errno::FAULT)) => {
@@ -143,10 +155,6 @@ impl DatagramLoop {
                 return Ok(true);
             }
         };
-        if self.shared.is_stopping() && matches!(source, Source::Address(None)) && length == 0 {
-            // Not a datagram: wake() ends a blocked receive in this way.
-            return Ok(true);
-        }
         self.stats.count(Counter::Received);
         failpoint::hit("datagram");
         if self.is_unanswerable(&source) {
@@ -177,9 +185,9 @@ impl DatagramLoop {
     }
 
     #[inline]
-    fn receive(&mut self, flags: RecvFlags) -> rustix::io::Result<(usize, Source)> {
+    fn receive(&mut self) -> rustix::io::Result<(usize, Source)> {
         match &mut self.control {
-            None => recvfrom(&self.socket, self.buffer.recv_buf(), flags)
+            None => recvfrom(&self.socket, self.buffer.recv_buf(), RecvFlags::DONTWAIT)
                 .map(|(length, _, address)| (length, Source::Address(address))),
             Some(control) => packet_info::receive(&self.socket, self.buffer.recv_buf(), control)
                 .map(|received| (received.length, Source::Wildcard(received))),
@@ -226,12 +234,6 @@ impl DatagramLoop {
     }
 }
 
-/// Ends a blocked receive on `socket`, now or later; what has arrived can still be received.
-pub(crate) fn wake(socket: &OwnedFd) {
-    // On UDP it fails with ENOTCONN, and does this all the same.
-    let _ = rustix::net::shutdown(socket, Shutdown::Read);
-}
-
 fn is_same(one: SocketAddr, other: SocketAddr) -> bool {
     (one.ip(), one.port()) == (other.ip(), other.port())
 }
@@ -248,5 +250,6 @@ fn is_local(address: IpAddr) -> bool {
         socket.connect((address, 9))?;
         socket.local_addr()
     };
-    address.is_loopback() || reached_from().is_ok_and(|local| local.ip() == address)
+    // IPv4 at an inherited socket that serves both families.
+    address.to_canonical().is_loopback() || reached_from().is_ok_and(|local| local.ip() == address)
 }

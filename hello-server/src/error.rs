@@ -11,6 +11,14 @@ pub enum Error {
     /// An endpoint cannot be served.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// A socket that was handed over cannot be served.
+    #[error("cannot serve file descriptor {descriptor}, which LISTEN_FDS hands over: {source}")]
+    Inherited {
+        /// Its number.
+        descriptor: usize,
+        /// What is wrong with it.
+        source: io::Error,
+    },
     /// The limit of open files is too low for even one session.
     #[error("the limit of open files is {limit}, and one session needs {needed} (ulimit -n)")]
     OpenFiles {

@@ -7,7 +7,7 @@ use crate::error::Error;
 /// The most rejected clients that are waited for until they close.
 const MAX_REJECTIONS: usize = 256;
 
-/// Standard streams, the pipe of the signals, and a few to spare.
+/// Standard streams, the pipes of the signals and of the stop, and a few to spare.
 const FDS_PER_PROCESS: usize = 16;
 
 /// A poll, its registry and its waker.

@@ -45,6 +45,7 @@ mod worker;
 
 pub use config::Config;
 pub use error::{BindError, Error};
+pub use listen::inherited::InheritedSockets;
 pub use log_limit::{LogLimiter, Repeats};
 pub use server::{Request, Running, Server};
 pub use stats::{Counter, Stats};

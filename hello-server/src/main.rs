@@ -2,6 +2,7 @@
 
 mod cli;
 mod log;
+mod service_manager;
 mod signals;
 
 use std::error::Error;
@@ -9,7 +10,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use ::log::warn;
-use hello_server::{Config, Running, Server};
+use hello_server::{Config, InheritedSockets, Running, Server};
 
 use crate::cli::{Cli, Exit};
 use crate::log::Log;
@@ -29,11 +30,16 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> ExitCode {
+    // First, while there are no other threads and no open files.
+    let inherited = match InheritedSockets::from_env() {
+        Ok(inherited) => inherited,
+        Err(error) => return report_error(&error.to_string(), ExitCode::FAILURE),
+    };
     let log = match log::start(cli.log_level(), cli.log_format) {
         Ok(log) => log,
         Err(error) => return report_error(&format!("cannot start: {error}"), ExitCode::FAILURE),
     };
-    match serve(cli.config, &log) {
+    match serve(cli.config, inherited, &log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log.fail(&error.to_string());
@@ -42,15 +48,16 @@ fn run(cli: Cli) -> ExitCode {
     }
 }
 
-fn serve(config: Config, log: &Log) -> Result<(), Box<dyn Error>> {
+fn serve(config: Config, inherited: InheritedSockets, log: &Log) -> Result<(), Box<dyn Error>> {
     let grace = config.grace;
     // Until everything is bound, which may mean a slow look-up, a signal ends the process.
-    let server = Server::bind(config)?;
+    let server = Server::bind(config, inherited)?;
     let requests = signals::requests(grace)?;
     let server = server.start(log.dropped())?;
     if let Err(error) = announce(&server) {
         warn!("cannot say on stdout where it listens: {error}");
     }
+    service_manager::ready(server.endpoints());
     server.wait(&requests)?;
     Ok(())
 }

@@ -1,18 +1,22 @@
 //! What a server can say of itself while it runs.
 
+use std::collections::HashSet;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use crate::net::udp_drops::udp_drops;
+use crate::net::udp_drops::{inode, udp_drops};
 use crate::stats::{Counter, Counters, Stats, ThreadStats};
 
 /// Where the figures of a server are.
 #[derive(Debug)]
 pub(crate) struct Monitor {
     threads: Vec<Arc<Counters>>,
-    datagram_sockets: Vec<Arc<OwnedFd>>,
+    /// The inodes of the sockets whose dropped datagrams are counted.
+    datagram_sockets: HashSet<u64>,
+    /// What had been dropped at an inherited socket before this server started.
+    dropped_before: u64,
     /// The highest count yet: the table that it is read from may lack a line while others open and
     /// close sockets, and a counter must not go back.
     overflowed: AtomicU64,
@@ -25,7 +29,8 @@ impl Monitor {
     pub(crate) fn new(dropped_log_lines: Arc<AtomicU64>) -> Self {
         Self {
             threads: Vec::new(),
-            datagram_sockets: Vec::new(),
+            datagram_sockets: HashSet::new(),
+            dropped_before: 0,
             overflowed: AtomicU64::new(0),
             dropped_log_lines,
             started: SystemTime::now(),
@@ -40,17 +45,22 @@ impl Monitor {
     }
 
     /// One more socket whose dropped datagrams are counted.
-    pub(crate) fn watch(&mut self, socket: &Arc<OwnedFd>) {
-        self.datagram_sockets.push(Arc::clone(socket));
+    pub(crate) fn watch(&mut self, socket: &OwnedFd) {
+        if let Some(inode) = inode(socket) {
+            self.dropped_before += udp_drops(&HashSet::from([inode]));
+            self.datagram_sockets.insert(inode);
+        }
     }
 
     /// What has been counted up to now, by all threads, whether they have ended or not.
     pub(crate) fn stats(&self) -> Stats {
-        let overflowed = udp_drops(&self.datagram_sockets);
-        let before = self.overflowed.fetch_max(overflowed, Ordering::Relaxed);
         let mut total = Stats::default();
-        total.set(Counter::Overflowed, overflowed.max(before));
         self.threads.iter().for_each(|counters| total += counters.read());
+        // A thread counts what was dropped at a socket that it has closed, and the table has the rest.
+        let overflowed = total.get(Counter::Overflowed) + udp_drops(&self.datagram_sockets);
+        let overflowed = overflowed.saturating_sub(self.dropped_before);
+        let before = self.overflowed.fetch_max(overflowed, Ordering::Relaxed);
+        total.set(Counter::Overflowed, overflowed.max(before));
         total
     }
 
@@ -62,9 +72,5 @@ impl Monitor {
     pub(crate) fn started(&self) -> f64 {
         let since = self.started.duration_since(SystemTime::UNIX_EPOCH);
         since.map_or(0.0, |since| since.as_secs_f64())
-    }
-
-    pub(crate) fn datagram_sockets(&self) -> &[Arc<OwnedFd>] {
-        &self.datagram_sockets
     }
 }

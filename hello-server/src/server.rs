@@ -1,6 +1,6 @@
 //! The server as a whole: binds, starts its threads, supervises them, and stops.
 
-use std::io;
+use std::io::{self, PipeWriter};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
@@ -13,10 +13,11 @@ use mio::{Poll, Waker};
 use crate::accept::Acceptor;
 use crate::admission::Admission;
 use crate::config::Config;
-use crate::datagram::{self, DatagramLoop};
+use crate::datagram::DatagramLoop;
 use crate::error::Error;
 use crate::fd_limit::Capacity;
 use crate::listen::bind::{BoundSocket, bind, bind_metrics, socket_count};
+use crate::listen::inherited::InheritedSockets;
 use crate::listen::listener::Listener;
 use crate::metrics::{self, Metrics};
 use crate::monitor::Monitor;
@@ -39,19 +40,25 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds every address of `config`.
+    /// Binds every address of `config`, to serve them beside the sockets that were handed over. If
+    /// there is neither, it is [`Config::DEFAULT_ADDRESS`].
     ///
     /// # Errors
     ///
     /// [`Error::Bind`] for the first that cannot be bound, [`Error::OpenFiles`] if the process may
     /// not open enough files to serve one session; nothing stays bound then.
-    pub fn bind(config: Config) -> Result<Self, Error> {
+    pub fn bind(mut config: Config, inherited: InheritedSockets) -> Result<Self, Error> {
+        let InheritedSockets(mut bound) = inherited;
+        if bound.is_empty() && config.addresses.is_empty() {
+            let address = Config::DEFAULT_ADDRESS.parse().expect("it is an endpoint");
+            config.addresses.push(address);
+        }
         let sockets = |address| socket_count(address, config.udp_loops);
         let metrics = config.metrics.as_ref();
-        let sockets = config.addresses.iter().map(sockets).sum::<usize>()
+        let sockets = bound.len()
+            + config.addresses.iter().map(sockets).sum::<usize>()
             + metrics.map_or(0, |_| metrics::DESCRIPTORS);
         let capacity = Capacity::raise(config.workers(), sockets)?;
-        let mut bound = Vec::new();
         for address in &config.addresses {
             bound.extend(bind(address, &config)?);
         }
@@ -78,6 +85,8 @@ pub enum Request {
     Report,
     /// To stop.
     Stop,
+    /// To stop once the open sessions have ended, or the grace is over.
+    Drain,
 }
 
 /// A server with its threads.
@@ -88,6 +97,8 @@ pub struct Running {
     shared: Arc<Shared>,
     threads: Threads,
     acceptor: Arc<Waker>,
+    /// Closed, it wakes the datagram loops.
+    stop: Option<PipeWriter>,
     monitor: Arc<Monitor>,
     /// Served until this is dropped.
     _metrics: Option<Metrics>,
@@ -107,18 +118,20 @@ impl Running {
             let worker = Worker::new(Arc::clone(&shared), inbox, poll, monitor.thread())?;
             threads.spawn(format!("worker-{}", index + 1), || worker.run())?;
         }
+        let (stopped, stop) = io::pipe()?;
+        let stopped = Arc::new(stopped);
         let (mut endpoints, mut listeners) = (vec![], vec![]);
         for (endpoint, bound) in bound {
             match bound {
                 BoundSocket::Streams(listener) => listeners.push(listener),
-                BoundSocket::Datagrams(sockets, mut file) => {
-                    for socket in sockets.into_iter().map(Arc::new) {
-                        monitor.watch(&socket);
+                BoundSocket::Datagrams(sockets) => {
+                    for socket in sockets {
+                        monitor.watch(&socket.socket);
                         let datagrams = DatagramLoop::new(
                             Arc::clone(&shared),
                             socket,
                             endpoint.clone(),
-                            file.take(),
+                            Arc::clone(&stopped),
                             monitor.thread(),
                         )?;
                         threads.spawn(endpoint.to_string(), || datagrams.run())?;
@@ -148,7 +161,16 @@ impl Running {
             None => None,
         };
         info!("{line}");
-        Ok(Self { config, endpoints, shared, threads, acceptor: waker, monitor, _metrics: metrics })
+        Ok(Self {
+            config,
+            endpoints,
+            shared,
+            threads,
+            acceptor: waker,
+            stop: Some(stop),
+            monitor,
+            _metrics: metrics,
+        })
     }
 
     /// Where it listens, with real ports, in the order of the configuration.
@@ -158,7 +180,8 @@ impl Running {
     }
 
     /// Serves until it is asked to stop, or nobody can ask any more; then until every client has been
-    /// told or the grace is over. It reports all that time.
+    /// told or the grace is over. If it is asked to drain, all of that comes after another grace, which
+    /// ends early if no session is open any more. It reports all that time.
     ///
     /// # Errors
     ///
@@ -168,9 +191,11 @@ impl Running {
         let (mut requests, mut cut_off) = (requests.clone(), never());
         let (mut stopping, mut failure) = (false, None);
         while self.threads.running > 0 {
+            let mut drain = Duration::ZERO;
             select! {
                 recv(requests) -> request => match request {
                     Ok(Request::Stop) => {}
+                    Ok(Request::Drain) => drain = self.config.grace,
                     Ok(Request::Report) => {
                         self.report();
                         continue;
@@ -193,8 +218,8 @@ impl Running {
             // A thread ends by itself only if it has failed or the server stops.
             if !stopping {
                 stopping = true;
-                self.stop();
-                cut_off = at(Instant::now() + self.config.grace.max(MIN_GRACE));
+                self.stop(drain);
+                cut_off = at(Instant::now() + drain + self.config.grace.max(MIN_GRACE));
             }
         }
         let total = self.monitor.stats();
@@ -207,9 +232,9 @@ impl Running {
         info!("running: open={}; {stats}", stats.open());
     }
 
-    fn stop(&self) {
-        self.shared.begin_stop();
-        self.monitor.datagram_sockets().iter().for_each(|socket| datagram::wake(socket));
+    fn stop(&mut self, drain: Duration) {
+        self.shared.begin_stop(drain);
+        self.stop = None;
         if let Err(error) = self.acceptor.wake() {
             warn!("cannot wake the acceptor: {error}");
         }

@@ -7,6 +7,15 @@ use hello_proto::Framing;
 
 use crate::config::Config;
 
+/// The two steps of a stop. Between them the server drains: unless it is asked to, they are one.
+#[derive(Clone, Copy, Debug)]
+struct Stop {
+    /// When the sessions that are still open are ended.
+    drained: Instant,
+    /// When the threads have to end.
+    deadline: Instant,
+}
+
 /// Settings and shutdown.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -16,8 +25,7 @@ pub(crate) struct Shared {
     pub(crate) idle_timeout: Option<Duration>,
     /// What the threads have of the grace.
     grace: Duration,
-    /// When the threads have to end, once the server stops.
-    deadline: OnceLock<Instant>,
+    stop: OnceLock<Stop>,
 }
 
 impl Shared {
@@ -27,25 +35,43 @@ impl Shared {
             max_message: config.max_message,
             idle_timeout: Some(config.idle_timeout).filter(|timeout| !timeout.is_zero()),
             grace: config.grace.saturating_sub(teardown_reserve(config.grace)),
-            deadline: OnceLock::new(),
+            stop: OnceLock::new(),
         }
     }
 
-    /// The server stops from now on. Whoever notices first says so.
-    pub(crate) fn begin_stop(&self) {
-        self.deadline.get_or_init(|| Instant::now() + self.grace);
+    /// The server stops from now on, and leaves open sessions alone for `drain`. Whoever notices
+    /// first says so.
+    pub(crate) fn begin_stop(&self, drain: Duration) {
+        self.stop.get_or_init(|| {
+            let drained = Instant::now() + drain;
+            Stop { drained, deadline: drained + self.grace }
+        });
     }
 
+    /// Nothing new is taken any more.
     #[inline]
     pub(crate) fn is_stopping(&self) -> bool {
-        self.deadline.get().is_some()
+        self.stop.get().is_some()
+    }
+
+    /// Sessions are served: the server does not stop, or it drains.
+    #[inline]
+    pub(crate) fn serves_sessions(&self) -> bool {
+        self.stop.get().is_none_or(|stop| Instant::now() < stop.drained)
     }
 
     /// How much of the grace remains; all time there is until the server stops.
     #[inline]
     pub(crate) fn grace_remaining(&self) -> Duration {
-        let remaining = |deadline: &Instant| deadline.saturating_duration_since(Instant::now());
-        self.deadline.get().map_or(Duration::MAX, remaining)
+        let remaining = |stop: &Stop| stop.deadline.saturating_duration_since(Instant::now());
+        self.stop.get().map_or(Duration::MAX, remaining)
+    }
+
+    /// How long until the next step of the stop, if there is one.
+    pub(crate) fn until_next_step(&self) -> Option<Duration> {
+        let (stop, now) = (self.stop.get()?, Instant::now());
+        let next = if now < stop.drained { stop.drained } else { stop.deadline };
+        Some(next.saturating_duration_since(now))
     }
 }
 

@@ -1,6 +1,6 @@
-//! What signals ask of the server. The first SIGINT or SIGTERM stops it, the second ends the process
-//! at once; SIGUSR1 logs its counters. What other servers take as a question or as a request to read
-//! their configuration again is ignored, and does not end this one.
+//! What signals ask of the server. SIGINT and SIGTERM stop it, SIGQUIT drains it as nginx; a second
+//! one of the three ends the process at once. SIGUSR1 logs its counters. What other servers take as a
+//! question or as a request to read their configuration again is ignored, and does not end this one.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,10 +12,12 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, bounded};
 use hello_server::{LogLimiter, Request};
 use log::info;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::signal_name;
+
+use crate::service_manager;
 
 /// The exit code of a program that a signal ended, as shells have it, less the signal's number.
 const ENDED_BY_SIGNAL: i32 = 128;
@@ -23,14 +25,14 @@ const ENDED_BY_SIGNAL: i32 = 128;
 /// Receives what the signals ask for; `grace` is for the log.
 pub(crate) fn requests(grace: Duration) -> io::Result<Receiver<Request>> {
     let is_second = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
+    for signal in [SIGINT, SIGTERM, SIGQUIT] {
         // In this order: the handler of the first signal arms that of the second, which ends the
         // process whatever its threads wait for.
         let exit_code = ENDED_BY_SIGNAL + signal;
         flag::register_conditional_shutdown(signal, exit_code, Arc::clone(&is_second))?;
         flag::register(signal, Arc::clone(&is_second))?;
     }
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGUSR1, SIGHUP, SIGUSR2])?;
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGQUIT, SIGUSR1, SIGHUP, SIGUSR2])?;
     // One stop and one report: when it is full, there is a report in it.
     let (requests, requested) = bounded(2);
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
@@ -40,10 +42,15 @@ pub(crate) fn requests(grace: Duration) -> io::Result<Receiver<Request>> {
             match signal {
                 // A report that was asked for and not given yet is this one, too.
                 SIGUSR1 => drop(requests.try_send(Request::Report)),
-                SIGINT | SIGTERM => {
+                SIGINT | SIGTERM | SIGQUIT => {
+                    let (request, doing) = match signal {
+                        SIGQUIT => (Request::Drain, "draining"),
+                        _ => (Request::Stop, "shutting down"),
+                    };
                     // A server that has ended by itself does not listen any more.
-                    let _ = requests.send(Request::Stop);
-                    info!("{name}: shutting down (grace period {grace:?}); send again to exit now");
+                    let _ = requests.send(request);
+                    service_manager::stopping(&format!("{doing} (grace period {grace:?})"));
+                    info!("{name}: {doing} (grace period {grace:?}); send again to exit now");
                 }
                 _ => {
                     let limiter = ignored.entry(signal).or_default();

@@ -94,14 +94,15 @@ impl Worker {
         })
     }
 
-    /// Serves until the server stops, and then until every session has ended or the grace is over.
+    /// Serves until the server has stopped or drained, and then until every session has ended or the
+    /// grace is over.
     ///
     /// # Errors
     ///
     /// Only when polling itself fails.
     pub(crate) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(MAX_EVENTS);
-        while !self.shared.is_stopping() {
+        while self.shared.serves_sessions() && !self.is_done() {
             self.poll_once(&mut events)?;
         }
         self.stop(&mut events)
@@ -146,8 +147,7 @@ impl Worker {
     /// How long nothing is to be done unless something happens.
     fn timeout(&self) -> Option<Duration> {
         let deadline = self.deadlines.next().map(|next| next.since(self.scratch.now));
-        let grace = self.shared.is_stopping().then(|| self.shared.grace_remaining());
-        deadline.into_iter().chain(grace).min()
+        deadline.into_iter().chain(self.shared.until_next_step()).min()
     }
 
     /// Ends the sessions whose deadline has passed, at most [`MAX_EXPIRED`].
@@ -169,10 +169,10 @@ impl Worker {
             match self.inbox.jobs.try_recv() {
                 Ok((stream, client)) => self.open(stream, client),
                 Err(TryRecvError::Empty) => return taken > 0,
-                // The acceptor has ended, and with it the server.
+                // The acceptor has ended, and with it the server, if it was not stopping already.
                 Err(TryRecvError::Disconnected) => {
                     self.inbox_closed = true;
-                    self.shared.begin_stop();
+                    self.shared.begin_stop(Duration::ZERO);
                     return taken > 0;
                 }
             }
@@ -278,7 +278,7 @@ impl Worker {
     /// that in or the grace is over.
     fn stop(&mut self, events: &mut Events) -> io::Result<()> {
         let mut has_new = true;
-        while !(self.inbox_closed && self.sessions.is_empty()) {
+        while !self.is_done() {
             if has_new {
                 self.stop_sessions();
             }
@@ -289,6 +289,11 @@ impl Worker {
         }
         self.cut_off();
         Ok(())
+    }
+
+    /// There is no session, and none can come.
+    fn is_done(&self) -> bool {
+        self.inbox_closed && self.sessions.is_empty()
     }
 
     fn stop_sessions(&mut self) {

@@ -1,5 +1,6 @@
 //! Both programs and the examples, built once. `cargo test` does not build what is in another package.
 
+use std::env;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -40,7 +41,12 @@ pub(crate) fn example_client() -> Command {
 
 fn program(path: &Option<PathBuf>) -> Command {
     let mut command = Command::new(path.as_ref().expect("a binary, but the build failed"));
-    command.env_remove("RUST_LOG").env_remove("HELLO_SERVER");
+    command.env_remove("RUST_LOG").env_remove("NOTIFY_SOCKET");
+    for (name, _) in env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"HELLO_") {
+            command.env_remove(name);
+        }
+    }
     command
 }
 

@@ -19,6 +19,7 @@ mod raw_client;
 mod routed_path;
 mod scrape;
 mod server;
+mod service_manager;
 mod skip;
 mod summary;
 
@@ -37,6 +38,7 @@ pub(crate) use process::{Finished, Process};
 pub(crate) use raw_client::RawClient;
 pub(crate) use scrape::{Scrape, get};
 pub(crate) use server::Server;
+pub(crate) use service_manager::ServiceManager;
 pub(crate) use skip::{has_tool, skipped};
 pub(crate) use summary::Summary;
 #[cfg(target_os = "linux")]

@@ -56,6 +56,13 @@ impl Server {
         Self::listening(process, command_line).expect("it starts")
     }
 
+    /// An ordinary one with the arguments in `command_line`, to be started by the test.
+    pub(crate) fn command(command_line: &str) -> Command {
+        let mut command = binaries::server();
+        command.args(command_line.split_whitespace());
+        command
+    }
+
     /// A shell that runs `setup` and then becomes the server with the arguments in `command_line`.
     pub(crate) fn command_after(setup: &str, command_line: &str) -> Command {
         let mut shell = Command::new("sh");
@@ -111,9 +118,15 @@ impl Server {
     /// Reads where `process` listens, which runs a server with the arguments in `command_line`, or
     /// returns how it ended instead.
     #[track_caller]
-    pub(crate) fn listening(mut process: Process, command_line: &str) -> Result<Self, Finished> {
+    pub(crate) fn listening(process: Process, command_line: &str) -> Result<Self, Finished> {
+        Self::listening_on(process, expected_endpoints(command_line))
+    }
+
+    /// Reads where `process` listens, on `count` endpoints, or returns how it ended instead.
+    #[track_caller]
+    pub(crate) fn listening_on(mut process: Process, count: usize) -> Result<Self, Finished> {
         let mut endpoints = Vec::new();
-        for _ in 0..expected_endpoints(command_line) {
+        for _ in 0..count {
             let Some(line) = process.stdout.next() else {
                 return Err(process.wait());
             };
@@ -208,7 +221,7 @@ impl Server {
 }
 
 /// An endpoint with a scheme is one line, a bare `HOST:PORT` is one for TCP and one for UDP.
-fn expected_endpoints(command_line: &str) -> usize {
+pub(crate) fn expected_endpoints(command_line: &str) -> usize {
     let lines = |word: &str| match word {
         // Of an option: `--metrics=ADDR`.
         word if word.starts_with("--") => 0,

@@ -13,6 +13,7 @@ mod names;
 mod never_reads;
 mod procfs;
 mod resets;
+mod restarts;
 mod scrapes;
 mod short_reads;
 mod shutdown;

@@ -1,13 +1,17 @@
 //! What the server answers, logs and counts, as literal bytes on raw sockets.
 
+mod drain;
+mod environment;
 mod framing;
 mod full;
 mod idle;
+mod inherited;
 mod lifecycle;
 mod limits;
 mod listening;
 mod log;
 mod metrics;
+mod notifications;
 mod pipelining;
 mod signals;
 mod socket_file;

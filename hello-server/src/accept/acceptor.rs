@@ -87,7 +87,8 @@ impl Acceptor {
         Arc::clone(&self.waker)
     }
 
-    /// Accepts until the server stops, then rejects whoever is still waiting.
+    /// Accepts until the server stops, then accepts for the last time, or rejects, whoever is still
+    /// waiting.
     ///
     /// # Errors
     ///
@@ -171,11 +172,15 @@ impl Acceptor {
         }
     }
 
-    /// Tells those in the listen backlogs why they are not served, and closes the listeners.
+    /// Closes the listeners. Those in their backlogs are told why they are not served, or still
+    /// served if the server drains; what waits at an inherited one is for the next server.
     fn stop(mut self, events: &mut Events) -> io::Result<()> {
-        // The end of their queues is what tells the workers to stop.
-        drop(mem::take(&mut self.pool));
+        self.listeners.retain(|slot| !slot.listener.is_inherited());
         loop {
+            if !self.shared.serves_sessions() || self.listeners.is_empty() {
+                // The end of their queues is what tells the workers to stop.
+                drop(mem::take(&mut self.pool));
+            }
             self.drain_backlogs();
             let grace = self.shared.grace_remaining();
             if grace.is_zero() || (self.listeners.is_empty() && self.rejections.is_empty()) {
@@ -192,6 +197,7 @@ impl Acceptor {
         for slot in mem::take(&mut self.listeners) {
             while !self.shared.grace_remaining().is_zero() {
                 match try_accept(&slot.listener, &mut self.stats) {
+                    Ok((stream, peer)) if self.shared.serves_sessions() => self.admit(stream, peer),
                     Ok((stream, peer)) => self.reject(stream, &peer, ErrorReason::ShuttingDown),
                     Err((AcceptError::Aborted, _)) => {}
                     // Sessions that end leave descriptors for those who wait.

@@ -24,7 +24,17 @@ const PORT_TRIES: usize = 32;
 pub(crate) enum BoundSocket {
     Streams(Listener),
     /// As many sockets at the same address as there are to be loops.
-    Datagrams(Vec<OwnedFd>, Option<SocketFile>),
+    Datagrams(Vec<DatagramSocket>),
+}
+
+/// A socket for one loop.
+#[derive(Debug)]
+pub(crate) struct DatagramSocket {
+    pub(crate) socket: OwnedFd,
+    /// Removed when the loop ends.
+    pub(crate) file: Option<SocketFile>,
+    /// It stays open in the process which has handed it over.
+    pub(crate) inherited: bool,
 }
 
 /// Binds what one address means: a bare `HOST:PORT` is TCP and UDP, on the same port.
@@ -97,14 +107,14 @@ fn bind_tcp(requested: &HostPort, backlog: i32) -> io::Result<(HostPort, Listene
     socket.bind(&address.into())?;
     socket.listen(backlog)?;
     socket.set_nonblocking(true)?;
-    Ok((host_port(&socket, requested)?, Listener::new(socket.into(), None)))
+    Ok((actual(&socket, requested)?, Listener::new(socket.into(), None)))
 }
 
 fn bind_udp(requested: &HostPort, config: &Config) -> io::Result<(Endpoint, BoundSocket)> {
     let mut address = resolve(requested)?;
     let exclusive = internet_socket(address, Type::DGRAM, Protocol::UDP)?;
     exclusive.bind(&address.into())?;
-    let actual = host_port(&exclusive, requested)?;
+    let actual = actual(&exclusive, requested)?;
     address.set_port(actual.port);
     let sockets = if config.udp_loops == 1 {
         vec![exclusive]
@@ -118,8 +128,9 @@ fn bind_udp(requested: &HostPort, config: &Config) -> io::Result<(Endpoint, Boun
     for socket in &sockets {
         set_receive_buffer(socket, config.udp_buffer, &endpoint)?;
     }
-    let sockets = sockets.into_iter().map(OwnedFd::from).collect();
-    Ok((endpoint, BoundSocket::Datagrams(sockets, None)))
+    let own =
+        |socket: Socket| DatagramSocket { socket: socket.into(), file: None, inherited: false };
+    Ok((endpoint, BoundSocket::Datagrams(sockets.into_iter().map(own).collect())))
 }
 
 fn bind_shared(address: SocketAddr) -> io::Result<Socket> {
@@ -156,8 +167,8 @@ fn bind_unix(path: &Path, config: &Config) -> io::Result<(Endpoint, BoundSocket)
 fn bind_unixgram(path: &Path, config: &Config) -> io::Result<(Endpoint, BoundSocket)> {
     let socket = Socket::new(Domain::UNIX, Type::DGRAM, None)?;
     let file = SocketFile::bind(&socket, Type::DGRAM, path, config.unix_mode)?;
-    let bound = BoundSocket::Datagrams(vec![socket.into()], Some(file));
-    Ok((Endpoint::Unixgram(path.to_owned()), bound))
+    let socket = DatagramSocket { socket: socket.into(), file: Some(file), inherited: false };
+    Ok((Endpoint::Unixgram(path.to_owned()), BoundSocket::Datagrams(vec![socket])))
 }
 
 fn internet_socket(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
@@ -180,14 +191,23 @@ fn resolve(requested: &HostPort) -> io::Result<SocketAddr> {
 }
 
 /// Where `socket` is bound, with the zone of a link-local address as it was written.
-fn host_port(socket: &Socket, requested: &HostPort) -> io::Result<HostPort> {
+fn actual(socket: &Socket, requested: &HostPort) -> io::Result<HostPort> {
     let address = socket.local_addr()?.as_socket().ok_or(ErrorKind::Unsupported)?;
-    let host = match (address, requested.host.split_once('%')) {
-        (SocketAddr::V6(address), Some((_, zone))) => format!("{}%{zone}", address.ip()),
-        (SocketAddr::V6(address), None) if address.scope_id() != 0 => {
+    Ok(match (address, requested.host.split_once('%')) {
+        (SocketAddr::V6(address), Some((_, zone))) => {
+            HostPort { host: format!("{}%{zone}", address.ip()), port: address.port() }
+        }
+        (address, _) => host_port(address),
+    })
+}
+
+/// An address as an endpoint has it.
+pub(crate) fn host_port(address: SocketAddr) -> HostPort {
+    let host = match address {
+        SocketAddr::V6(address) if address.scope_id() != 0 => {
             format!("{}%{}", address.ip(), address.scope_id())
         }
-        (address, _) => address.ip().to_string(),
+        address => address.ip().to_string(),
     };
-    Ok(HostPort { host, port: address.port() })
+    HostPort { host, port: address.port() }
 }

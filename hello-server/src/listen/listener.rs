@@ -16,12 +16,22 @@ pub(crate) struct Listener {
     socket: OwnedFd,
     /// Removed when the listener is closed.
     _file: Option<SocketFile>,
+    inherited: bool,
 }
 
 impl Listener {
     /// `socket` has to be nonblocking.
     pub(crate) fn new(socket: OwnedFd, file: Option<SocketFile>) -> Self {
-        Self { socket, _file: file }
+        Self { socket, _file: file, inherited: false }
+    }
+
+    /// One that stays open in the process which has handed it over.
+    pub(crate) fn inherited(socket: OwnedFd) -> Self {
+        Self { socket, _file: None, inherited: true }
+    }
+
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.inherited
     }
 
     /// Accepts one client. On TCP the stream inherits `TCP_NODELAY` from the listener (tcp(7)).

@@ -3,18 +3,20 @@
 use std::collections::HashSet;
 use std::fs;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 
 use rustix::fs::fstat;
+
+/// By which the system's table knows a socket, while it is open.
+pub(crate) fn inode(socket: &OwnedFd) -> Option<u64> {
+    fstat(socket).map(|status| status.st_ino).ok()
+}
 
 /// The sum of the sockets' own counters, each the last column of its line in `/proc/net/udp`
 /// (proc(5)); 0 where the system does not tell. It is read once, so it costs nothing while datagrams
 /// come.
-pub(crate) fn udp_drops(sockets: &[Arc<OwnedFd>]) -> u64 {
-    let inode = |socket: &Arc<OwnedFd>| fstat(socket).map(|status| status.st_ino).ok();
-    let inodes: HashSet<u64> = sockets.iter().filter_map(inode).collect();
+pub(crate) fn udp_drops(inodes: &HashSet<u64>) -> u64 {
     let tables = ["/proc/self/net/udp", "/proc/self/net/udp6"].map(fs::read_to_string);
-    tables.iter().flatten().map(|table| drops(table, &inodes)).sum()
+    tables.iter().flatten().map(|table| drops(table, inodes)).sum()
 }
 
 fn drops(table: &str, inodes: &HashSet<u64>) -> u64 {

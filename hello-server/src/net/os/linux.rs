@@ -3,11 +3,12 @@
 use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::SocketAddr;
 
 use mio::Interest;
 use nix::libc::{in_addr, in_pktinfo};
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, setsockopt, sockopt};
-use rustix::event::Timespec;
 use rustix::fs::{Mode, fchmod};
 use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with};
@@ -22,9 +23,6 @@ pub(crate) const INPUT: Interest = Interest::READABLE.add(Interest::PRIORITY);
 /// Whether a read of TCP may end early without an event of its own.
 pub(crate) const TCP_READS_SHORT: bool = false;
 
-/// How often a loop that waits for datagrams looks for a stop: shutdown(2) wakes it.
-pub(crate) const WAKE_INTERVAL: Option<Timespec> = None;
-
 /// Of the size of a receive buffer that was asked for, the system grants this many times: it doubles
 /// it, to have room for its own bookkeeping (socket(7)).
 pub(crate) const RECEIVE_BUFFER_FACTOR: usize = 2;
@@ -32,6 +30,16 @@ pub(crate) const RECEIVE_BUFFER_FACTOR: usize = 2;
 /// Accepts one client, in one system call.
 pub(crate) fn accept(listener: &OwnedFd) -> rustix::io::Result<(OwnedFd, Option<SocketAddrAny>)> {
     acceptfrom_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)
+}
+
+/// Whether a socket listens.
+pub(crate) fn is_listening(socket: &OwnedFd) -> rustix::io::Result<bool> {
+    rustix::net::sockopt::socket_acceptconn(socket)
+}
+
+/// The name of a Unix socket that has a name instead of a path (unix(7)).
+pub(crate) fn abstract_name(address: &SocketAddr) -> Option<&[u8]> {
+    address.as_abstract_name()
 }
 
 /// Sets the mode that the file of a Unix socket will have once it is bound, less the umask (unix(7)).

@@ -3,10 +3,10 @@
 use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
+use std::os::unix::net::SocketAddr;
 
 use mio::Interest;
 use nix::sys::socket::{ControlMessage, ControlMessageOwned};
-use rustix::event::Timespec;
 use rustix::io::{Errno, FdFlags, fcntl_setfd, ioctl_fionbio};
 use rustix::net::{SocketAddrAny, acceptfrom};
 use socket2::Socket;
@@ -20,10 +20,6 @@ pub(crate) const INPUT: Interest = Interest::READABLE;
 /// ... at which a read ends early all the same.
 pub(crate) const TCP_READS_SHORT: bool = true;
 
-/// On macOS, shutdown(2) does nothing to a socket that is not connected.
-pub(crate) const WAKE_INTERVAL: Option<Timespec> =
-    Some(Timespec { tv_sec: 0, tv_nsec: 100_000_000 });
-
 /// The system grants what it is asked for.
 pub(crate) const RECEIVE_BUFFER_FACTOR: usize = 1;
 
@@ -33,6 +29,16 @@ pub(crate) fn accept(listener: &OwnedFd) -> rustix::io::Result<(OwnedFd, Option<
     fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
     ioctl_fionbio(&socket, true)?;
     Ok((socket, address))
+}
+
+/// macOS does not tell.
+pub(crate) fn is_listening(_: &OwnedFd) -> rustix::io::Result<bool> {
+    Ok(true)
+}
+
+/// There are none.
+pub(crate) fn abstract_name(_: &SocketAddr) -> Option<&[u8]> {
+    None
 }
 
 /// A socket has no mode here: its file has that of the umask until it is changed.
