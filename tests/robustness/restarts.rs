@@ -24,7 +24,7 @@ const DATAGRAMS: usize = 8;
 /// A new server is up, then the old one gets SIGQUIT: whatever a client does meanwhile, it is never
 /// refused, reset, told anything but what it asked for, or left without a reply.
 #[test]
-fn sixty_four_clients_notice_nothing_of_twenty_restarts() {
+fn eighty_clients_notice_nothing_of_twenty_restarts() {
     let mut manager = ServiceManager::new();
     let tcp = TcpListener::bind("127.0.0.1:0").expect("a socket");
     let udp = UdpSocket::bind("127.0.0.1:0").expect("a socket");

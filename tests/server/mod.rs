@@ -18,6 +18,7 @@ mod socket_file;
 mod summary;
 mod tcp;
 mod udp;
+mod units;
 mod unix;
 mod usage;
 
