@@ -84,6 +84,24 @@ pub enum EndpointError {
     PathTooLong(usize),
 }
 
+/// Why a connection does not begin with a header of the PROXY protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ProxyHeaderError {
+    /// It begins with something else, as that of a client without a proxy does.
+    #[error("no PROXY protocol header")]
+    Missing,
+    /// It is not as the specification has it, for this reason.
+    #[error("malformed PROXY protocol header: {0}")]
+    Malformed(&'static str),
+    /// It is over the limit.
+    #[error("PROXY protocol header longer than {limit} bytes")]
+    TooLong {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+}
+
 /// The text is not the name of a [`Framing`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("unknown framing, expected one of {}", Framing::ALL.map(Framing::name).join(", "))]

@@ -80,26 +80,38 @@
 //!
 //! `tcp://HOST:PORT`, `udp://HOST:PORT`, `unix:///PATH`, `unixgram:///PATH`: see [`Endpoint`].
 //!
+//! # Behind a proxy
+//!
+//! A proxy that speaks the PROXY protocol begins a stream with a [`ProxyHeader`], which names the
+//! client. Whether there is one is agreed upon beforehand, never guessed; what follows it is a session
+//! as above, and the server says nothing before the header is complete. On one that is missing, wrong,
+//! too long or late it closes the stream without a word.
+//!
 //! # Compatibility
 //!
 //! The enums that a program has to handle case by case ([`Framing`], [`DecodeError`],
 //! [`ErrorReason`], [`SessionEnd`], [`MessageError`], [`ReplyError`], [`Endpoint`]) are exhaustive
 //! on purpose: a new variant is a breaking change, and the compiler then shows every place that
-//! has to decide what it means. [`EndpointError`], which is only displayed, is
-//! `#[non_exhaustive]`.
+//! has to decide what it means. [`EndpointError`] and [`ProxyHeaderError`], which are only displayed,
+//! are `#[non_exhaustive]`.
 
 mod datagram;
 mod endpoint;
 mod error;
 mod framing;
 mod greeting;
+mod proxy;
 mod session;
 
 pub use datagram::{DatagramBuffer, check_greeting, greeted_message};
 pub use endpoint::{Endpoint, EndpointSpec, HostPort, MAX_UNIX_PATH};
-pub use error::{DecodeError, EndpointError, MessageError, ParseFramingError, ReplyError, quoted};
+pub use error::{
+    DecodeError, EndpointError, MessageError, ParseFramingError, ProxyHeaderError, ReplyError,
+    quoted,
+};
 pub use framing::{Decoder, Framing};
 pub use greeting::{WELCOME, greeting};
+pub use proxy::ProxyHeader;
 pub use session::{ClientSession, ErrorReason, ServerSession, SessionEnd};
 
 /// The longest message that a server accepts unless it is configured otherwise, in bytes.

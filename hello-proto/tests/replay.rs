@@ -9,6 +9,8 @@ mod datagram;
 mod decoder;
 #[path = "replay/endpoint.rs"]
 mod endpoint;
+#[path = "replay/proxy_header.rs"]
+mod proxy_header;
 #[path = "replay/server_session.rs"]
 mod server_session;
 
@@ -53,4 +55,9 @@ fn datagrams_hold_for_every_interesting_input() {
 #[test]
 fn endpoints_hold_for_every_interesting_input() {
     replay(include_str!("replay/inputs/endpoint.hex"), endpoint::holds);
+}
+
+#[test]
+fn headers_of_a_proxy_hold_for_every_interesting_input() {
+    replay(include_str!("replay/inputs/proxy_header.hex"), proxy_header::holds);
 }
