@@ -3,6 +3,7 @@
 mod acceptor;
 mod backoff;
 mod error;
+mod proxy;
 mod reject;
 
 pub(crate) use acceptor::Acceptor;

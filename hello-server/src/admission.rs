@@ -29,25 +29,14 @@ impl Admission {
         Arc::new(Self { max_sessions, max_per_address, open, by_address })
     }
 
-    /// Lets a client in until its permit is dropped, or says why not. Called by one thread.
-    pub(crate) fn admit(self: &Arc<Self>, peer: &Peer) -> Result<Permit, ErrorReason> {
+    /// Lets a client in until its permit is dropped, or says why not. Its address is not
+    /// [claimed](Permit::claim) yet. Called by one thread.
+    pub(crate) fn admit(self: &Arc<Self>) -> Result<Permit, ErrorReason> {
         if self.open.load(Ordering::Relaxed) >= self.max_sessions {
             return Err(ErrorReason::Full);
         }
-        let address = match peer {
-            Peer::Ip(address) if self.max_per_address > 0 => Some(limit_key(address.ip())),
-            Peer::Ip(_) | Peer::Unix(_) => None,
-        };
-        if let Some(address) = address {
-            let mut by_address = self.by_address();
-            let sessions = by_address.entry(address).or_default();
-            if *sessions >= self.max_per_address {
-                return Err(ErrorReason::TooManyFromAddress);
-            }
-            *sessions += 1;
-        }
         self.open.fetch_add(1, Ordering::Relaxed);
-        Ok(Permit { admission: Arc::clone(self), address })
+        Ok(Permit { admission: Arc::clone(self), address: None })
     }
 
     fn by_address(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
@@ -61,6 +50,25 @@ impl Admission {
 pub(crate) struct Permit {
     admission: Arc<Admission>,
     address: Option<IpAddr>,
+}
+
+impl Permit {
+    /// Counts the session as one from the address of `peer`, or says why that may not have one more.
+    pub(crate) fn claim(&mut self, peer: &Peer) -> Result<(), ErrorReason> {
+        let limit = self.admission.max_per_address;
+        let address = match peer {
+            Peer::Ip(address) if limit > 0 => limit_key(address.ip()),
+            Peer::Ip(_) | Peer::Unix(_) => return Ok(()),
+        };
+        let mut by_address = self.admission.by_address();
+        let sessions = by_address.entry(address).or_default();
+        if *sessions >= limit {
+            return Err(ErrorReason::TooManyFromAddress);
+        }
+        *sessions += 1;
+        self.address = Some(address);
+        Ok(())
+    }
 }
 
 impl Drop for Permit {
@@ -102,35 +110,40 @@ mod tests {
         Peer::Ip(address.parse().unwrap())
     }
 
+    fn admit(admission: &Arc<Admission>, peer: &Peer) -> Result<Permit, ErrorReason> {
+        let mut permit = admission.admit()?;
+        permit.claim(peer).map(|()| permit)
+    }
+
     #[test]
     fn a_full_server_lets_the_next_one_in_when_one_has_left() {
         let admission = Admission::new(2, 0);
-        let first = admission.admit(&peer("127.0.0.1:1")).unwrap();
-        let _second = admission.admit(&Peer::Unix(Box::default())).unwrap();
-        assert_eq!(admission.admit(&peer("127.0.0.1:3")).unwrap_err(), ErrorReason::Full);
+        let first = admit(&admission, &peer("127.0.0.1:1")).unwrap();
+        let _second = admit(&admission, &Peer::Unix(Box::default())).unwrap();
+        assert_eq!(admit(&admission, &peer("127.0.0.1:3")).unwrap_err(), ErrorReason::Full);
         drop(first);
-        assert!(admission.admit(&peer("127.0.0.1:3")).is_ok());
+        assert!(admit(&admission, &peer("127.0.0.1:3")).is_ok());
     }
 
     #[test]
     fn one_address_cannot_take_every_place_and_ipv6_counts_by_64() {
         let admission = Admission::new(100, 1);
         let refused = ErrorReason::TooManyFromAddress;
-        let first = admission.admit(&peer("127.0.0.1:1")).unwrap();
-        assert_eq!(admission.admit(&peer("127.0.0.1:2")).unwrap_err(), refused);
-        let _other = admission.admit(&peer("127.0.0.2:1")).unwrap();
-        let _v6 = admission.admit(&peer("[2001:db8:0:1::1]:1")).unwrap();
-        assert_eq!(admission.admit(&peer("[2001:db8:0:1:ffff::]:1")).unwrap_err(), refused);
-        let _next = admission.admit(&peer("[2001:db8:0:2::1]:1")).unwrap();
+        let first = admit(&admission, &peer("127.0.0.1:1")).unwrap();
+        assert_eq!(admit(&admission, &peer("127.0.0.1:2")).unwrap_err(), refused);
+        let _other = admit(&admission, &peer("127.0.0.2:1")).unwrap();
+        let _v6 = admit(&admission, &peer("[2001:db8:0:1::1]:1")).unwrap();
+        assert_eq!(admit(&admission, &peer("[2001:db8:0:1:ffff::]:1")).unwrap_err(), refused);
+        let _next = admit(&admission, &peer("[2001:db8:0:2::1]:1")).unwrap();
         drop(first);
-        assert!(admission.admit(&peer("127.0.0.1:2")).is_ok());
+        assert!(admit(&admission, &peer("127.0.0.1:2")).is_ok());
     }
 
     #[test]
     fn an_address_without_sessions_takes_no_memory() {
         let admission = Admission::new(100, 3);
         let permits: Vec<_> =
-            (1..4).map(|n| admission.admit(&peer(&format!("127.0.0.{n}:1"))).unwrap()).collect();
+            (1..4).map(|n| admit(&admission, &peer(&format!("127.0.0.{n}:1"))).unwrap()).collect();
         assert_eq!(admission.by_address().len(), 3);
         drop(permits);
         assert!(admission.by_address().is_empty());
@@ -141,7 +154,7 @@ mod tests {
         let admission = Admission::new(10_000, 1);
         let address = |n: u32| format!("{}:1", Ipv4Addr::from(n));
         let permits: Vec<_> =
-            (0..10_000).map(|n| admission.admit(&peer(&address(n))).unwrap()).collect();
+            (0..10_000).map(|n| admit(&admission, &peer(&address(n))).unwrap()).collect();
         assert!(admission.by_address().capacity() >= 10_000);
         drop(permits);
         assert!(admission.by_address().capacity() <= SMALL);

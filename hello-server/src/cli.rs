@@ -24,6 +24,7 @@ Examples:
   hello-server                                    TCP and UDP on 127.0.0.1:9999
   hello-server 0.0.0.0:9999 [::]:9999             everybody, over IPv4 and IPv6
   hello-server tcp://localhost:0 -v               a free port, and a line for each session
+  hello-server 10.0.0.7:9999 --proxy-protocol     behind HAProxy: server ... send-proxy-v2
   hello-client check 127.0.0.1:9999               does it answer, over TCP and UDP?
   nc 127.0.0.1 9999                               a session by hand: type a name, then exit
 

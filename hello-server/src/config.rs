@@ -4,7 +4,9 @@ use std::num::NonZero;
 use std::thread;
 use std::time::Duration;
 
-use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
+use clap::builder::{
+    BoolishValueParser, PossibleValuesParser, RangedU64ValueParser, TypedValueParser,
+};
 use hello_proto::{DEFAULT_MAX_MESSAGE, EndpointSpec, Framing, HostPort, MAX_MESSAGE};
 use humantime::DurationError;
 
@@ -55,6 +57,12 @@ pub struct Config {
     /// not at all; under line the end of a line is no part of a datagram either
     #[arg(long, value_name = "FRAMING", default_value_t, value_parser = framing())]
     pub framing: Framing,
+
+    /// Expect the PROXY protocol, version 1 or 2, at the beginning of every stream: behind HAProxy
+    /// with send-proxy, or nginx with proxy_protocol on. The log, and the limit of sessions from one
+    /// address, then have the clients' own addresses, and a client that connects directly is rejected
+    #[arg(long, value_parser = BoolishValueParser::new())]
+    pub proxy_protocol: bool,
 
     /// End a session that has no complete message, or does not take its replies, for this time; 0
     /// for never

@@ -249,13 +249,17 @@ fn start_line(config: &Config, max_sessions: usize, endpoints: &[Endpoint]) -> S
         0 => String::new(),
         limit => format!(" ({limit} from one address)"),
     };
+    let proxy_protocol = match config.proxy_protocol {
+        true => " behind the PROXY protocol",
+        false => "",
+    };
     let idle_timeout = match config.idle_timeout {
         Duration::ZERO => "no idle timeout".to_owned(),
         timeout => format!("idle timeout {timeout:?}"),
     };
     format!(
         "{} {} (process {}): serving with {} workers and at most {max_sessions} \
-         sessions{per_address} on {}; framing {framing}, messages up to {max_message} bytes, \
+         sessions{per_address}{proxy_protocol} on {}; framing {framing}, messages up to {max_message} bytes, \
          {idle_timeout}, grace period {grace:?}",
         env!("CARGO_PKG_NAME"),
         env!("CARGO_PKG_VERSION"),

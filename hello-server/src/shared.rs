@@ -21,6 +21,8 @@ struct Stop {
 pub(crate) struct Shared {
     pub(crate) framing: Framing,
     pub(crate) max_message: usize,
+    /// Streams begin with a header of the PROXY protocol.
+    pub(crate) proxy_protocol: bool,
     /// `None` for no limit.
     pub(crate) idle_timeout: Option<Duration>,
     /// What the threads have of the grace.
@@ -33,6 +35,7 @@ impl Shared {
         Self {
             framing: config.framing,
             max_message: config.max_message,
+            proxy_protocol: config.proxy_protocol,
             idle_timeout: Some(config.idle_timeout).filter(|timeout| !timeout.is_zero()),
             grace: config.grace.saturating_sub(teardown_reserve(config.grace)),
             stop: OnceLock::new(),

@@ -101,6 +101,8 @@ counters! {
         Aborted = "aborted",
         /// Times that accept(2) failed for another reason, most often a lack of descriptors.
         Starved = "starved",
+        /// Connections closed because their PROXY protocol header was missing, wrong or late.
+        RejectedProxyHeader = "refused-proxy-header",
     }
     "streams": {
         /// Messages answered on streams.
@@ -250,7 +252,7 @@ mod tests {
             stats.counters().read().to_string(),
             "sessions opened=0 ended=28 exit=1 end-of-stream=2 too-long=3 idle=4 unread=5 \
              shutdown=6 lost=7 refused-full=0 refused-address=0 refused-shutdown=0 aborted=0 \
-             starved=0; streams messages=0 bytes-in=0 bytes-out=0; datagrams received=0 greeted=0 \
+             starved=0 refused-proxy-header=0; streams messages=0 bytes-in=0 bytes-out=0; datagrams received=0 greeted=0 \
              too-long=0 bad-source=0 unsent=0 errors=0 overflowed=0"
         );
     }

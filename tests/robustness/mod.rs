@@ -12,6 +12,7 @@ mod idle_sessions;
 mod names;
 mod never_reads;
 mod procfs;
+mod proxy_headers;
 mod resets;
 mod restarts;
 mod scrapes;

@@ -62,12 +62,24 @@ fn a_flag_comes_as_a_number() {
 }
 
 #[test]
+fn a_switch_comes_as_a_word_or_a_number() {
+    for (value, is_on) in [("1", true), ("yes", true), ("true", true), ("0", false), ("off", false)]
+    {
+        let mut server = start(&[("HELLO_PROXY_PROTOCOL", value)], "tcp://127.0.0.1:0", 1);
+        let line = server.process.stderr.wait_for("serving with");
+        assert_eq!(line.contains("behind the PROXY protocol"), is_on, "{value}: {line}");
+        server.stop();
+    }
+}
+
+#[test]
 fn an_invalid_variable_is_a_usage_error_that_names_it() {
     for (name, value, why) in [
         ("HELLO_WORKERS", "many", "--workers"),
         ("HELLO_FRAMING", "smoke", "[possible values: line, length, raw]"),
         ("HELLO_IDLE_TIMEOUT", "5", "the unit is missing"),
         ("HELLO_LOG_FORMAT", "xml", "--log-format"),
+        ("HELLO_PROXY_PROTOCOL", "v2", "--proxy-protocol"),
         ("HELLO_METRICS", "9464", "the host is missing"),
         ("HELLO_LISTEN", "127.0.0.1:0 9999", "'9999': the host is missing"),
     ] {

@@ -13,6 +13,8 @@ mod log;
 mod metrics;
 mod notifications;
 mod pipelining;
+mod proxies;
+mod proxy_protocol;
 mod signals;
 mod socket_file;
 mod summary;

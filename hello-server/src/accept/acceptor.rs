@@ -10,6 +10,7 @@ use mio::{Events, Poll, Token, Waker};
 
 use super::backoff::AcceptBackoff;
 use super::error::AcceptError;
+use super::proxy::{Arrival, Arrivals, Arrived, HeaderError};
 use super::reject::Rejections;
 use crate::admission::Admission;
 use crate::failpoint;
@@ -43,6 +44,8 @@ pub(crate) struct Acceptor {
     listeners: Vec<ListenerSlot>,
     pool: Pool,
     admission: Arc<Admission>,
+    /// With the PROXY protocol.
+    arrivals: Option<Arrivals>,
     rejections: Rejections,
     rejected: LogLimiter,
     backoff: AcceptBackoff,
@@ -68,6 +71,7 @@ impl Acceptor {
             slots.push(ListenerSlot { listener, readable: true });
         }
         Ok(Self {
+            arrivals: shared.proxy_protocol.then(|| Arrivals::new(shared.idle_timeout)),
             rejections: Rejections::new(shared.framing, slots.len(), max_rejections),
             shared,
             poll,
@@ -101,6 +105,7 @@ impl Acceptor {
             for slot in 0..self.listeners.len() {
                 self.accept(slot);
             }
+            self.expire_arrivals();
         }
         self.stop(&mut events)
     }
@@ -109,7 +114,8 @@ impl Acceptor {
     fn timeout(&mut self) -> Option<Duration> {
         let accept = self.listeners.iter().any(|slot| slot.readable);
         let accept = accept.then(|| self.backoff.remaining());
-        accept.into_iter().chain(self.rejections.expire()).min()
+        let arrivals = self.arrivals.as_ref().and_then(Arrivals::remaining);
+        accept.into_iter().chain(arrivals).chain(self.rejections.expire()).min()
     }
 
     fn poll_once(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
@@ -118,6 +124,7 @@ impl Acceptor {
             match event.token() {
                 WAKE => {}
                 Token(slot) if slot < self.listeners.len() => self.listeners[slot].readable = true,
+                token if Arrivals::owns(token) => self.on_arrival(token, event.is_read_closed()),
                 token => self.rejections.on_ready(token, self.poll.registry()),
             }
         }
@@ -151,13 +158,71 @@ impl Acceptor {
     }
 
     fn admit(&mut self, stream: Stream, peer: Peer) {
-        match self.admission.admit(&peer) {
-            Ok(permit) => {
+        let permit = match self.admission.admit() {
+            Ok(permit) => permit,
+            Err(reason) => return self.reject(stream, &peer, reason),
+        };
+        let arrival = Arrival { permit, stream, peer };
+        match &mut self.arrivals {
+            Some(arrivals) => {
+                if let Some(arrived) = arrivals.push(arrival, self.poll.registry()) {
+                    self.arrived(arrived);
+                }
+            }
+            None => self.dispatch(arrival),
+        }
+    }
+
+    fn dispatch(&mut self, Arrival { mut permit, stream, peer }: Arrival) {
+        match permit.claim(&peer) {
+            Ok(()) => {
                 let client = Client { id: self.next_id, peer, _permit: permit };
                 self.next_id += 1;
                 self.pool.dispatch((stream, client));
             }
-            Err(reason) => self.reject(stream, &peer, reason),
+            Err(reason) => {
+                drop(permit);
+                self.reject(stream, &peer, reason);
+            }
+        }
+    }
+
+    fn on_arrival(&mut self, token: Token, read_closed: bool) {
+        if let Some(arrivals) = &mut self.arrivals
+            && let Some(arrived) = arrivals.on_ready(token, read_closed, self.poll.registry())
+        {
+            self.arrived(arrived);
+        }
+    }
+
+    fn expire_arrivals(&mut self) {
+        while let Some(arrivals) = &mut self.arrivals
+            && let Some(arrived) = arrivals.expire(self.poll.registry())
+        {
+            self.arrived(arrived);
+        }
+    }
+
+    /// Goes on with a connection whose client is known, or closes it without a word, as the PROXY
+    /// protocol has it.
+    fn arrived(&mut self, (arrival, header): Arrived) {
+        let error = match header {
+            Ok(peer) => return self.dispatch(Arrival { peer, ..arrival }),
+            Err(error) => error,
+        };
+        self.stats.count(Counter::RejectedProxyHeader);
+        let Arrival { peer, stream, .. } = &arrival;
+        match error {
+            HeaderError::Unused | HeaderError::Lost(_) => debug!(peer:%; "{peer}: {error}"),
+            HeaderError::Invalid { .. } | HeaderError::Late(_) | HeaderError::Incomplete => {
+                if let Some(repeats) = self.rejected.record(Instant::now()) {
+                    let local = stream.local();
+                    info!(
+                        peer:%, local, reason:% = error;
+                        "rejected {peer} at {local}: {error}{repeats}"
+                    );
+                }
+            }
         }
     }
 
@@ -177,18 +242,39 @@ impl Acceptor {
     fn stop(mut self, events: &mut Events) -> io::Result<()> {
         self.listeners.retain(|slot| !slot.listener.is_inherited());
         loop {
-            if !self.shared.serves_sessions() || self.listeners.is_empty() {
+            let serves = self.shared.serves_sessions();
+            if !serves {
+                self.reject_arrivals();
+            }
+            if !serves || self.is_done() {
                 // The end of their queues is what tells the workers to stop.
                 drop(mem::take(&mut self.pool));
             }
             self.drain_backlogs();
-            let grace = self.shared.grace_remaining();
-            if grace.is_zero() || (self.listeners.is_empty() && self.rejections.is_empty()) {
+            let is_over = self.shared.grace_remaining().is_zero();
+            if is_over || (self.is_done() && self.rejections.is_empty()) {
                 return Ok(());
             }
             let retry = (!self.listeners.is_empty()).then_some(RETRY_INTERVAL);
-            let timeout = retry.into_iter().chain(self.rejections.expire()).fold(grace, Ord::min);
-            self.poll_once(events, Some(timeout))?;
+            let arrivals = self.arrivals.as_ref().and_then(Arrivals::remaining);
+            let steps = retry.into_iter().chain(arrivals).chain(self.rejections.expire());
+            let timeout = steps.chain(self.shared.until_next_step()).min();
+            self.poll_once(events, timeout)?;
+            self.expire_arrivals();
+        }
+    }
+
+    /// There is nobody whom it may still have to admit.
+    fn is_done(&self) -> bool {
+        self.listeners.is_empty() && self.arrivals.as_ref().is_none_or(Arrivals::is_empty)
+    }
+
+    /// Tells those whose header has not arrived why they are not served.
+    fn reject_arrivals(&mut self) {
+        while let Some(arrivals) = &mut self.arrivals
+            && let Some(Arrival { stream, peer, .. }) = arrivals.pop(self.poll.registry())
+        {
+            self.reject(stream, &peer, ErrorReason::ShuttingDown);
         }
     }
 

@@ -28,11 +28,12 @@ const COUNTERS: &[Family] = &[
     ),
     (
         "hello_rejected_total",
-        "Clients told, instead of being welcomed, why they are not.",
+        "Clients told, instead of being welcomed, why they are not; those of proxy-header are told nothing.",
         &[
             (r#"{reason="full"}"#, Counter::RejectedFull),
             (r#"{reason="address"}"#, Counter::RejectedAddress),
             (r#"{reason="shutdown"}"#, Counter::RejectedShutdown),
+            (r#"{reason="proxy-header"}"#, Counter::RejectedProxyHeader),
         ],
     ),
     (

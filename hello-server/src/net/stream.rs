@@ -36,6 +36,11 @@ impl Stream {
         ready(|| recv(&self.socket, &mut *buffer, RecvFlags::empty()).map(|(count, _)| count))
     }
 
+    /// Reads what is there, and leaves it there.
+    pub(crate) fn peek(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        ready(|| recv(&self.socket, &mut *buffer, RecvFlags::PEEK).map(|(count, _)| count))
+    }
+
     /// Writes as much as the system takes, which may be nothing. That nobody reads any more is an
     /// error and no signal: Rust programs ignore SIGPIPE.
     #[inline]
@@ -66,6 +71,11 @@ impl Stream {
         interest: Interest,
     ) -> io::Result<()> {
         registry.reregister(&mut SourceFd(&self.socket.as_raw_fd()), token, interest)
+    }
+
+    /// Asks for no more events.
+    pub(crate) fn deregister(&self, registry: &Registry) -> io::Result<()> {
+        registry.deregister(&mut SourceFd(&self.socket.as_raw_fd()))
     }
 
     /// The server's end, as an endpoint, for the log.
