@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 
 use rustix::process::Signal;
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::harness::{DatagramClient, RawClient, Server, ServiceManager, Summary, has_ipv6};
 
@@ -76,6 +76,18 @@ fn a_socket_that_serves_both_families_greets_datagrams_of_both() {
         client.expect(b"Hello, Michael!");
     }
     server.summary().expect(&[("greeted", 3), ("unsent", 0), ("bad-source", 0)]);
+}
+
+#[test]
+fn what_was_dropped_before_a_server_had_the_socket_is_not_counted() {
+    let udp = UdpSocket::bind(LOCALHOST).unwrap();
+    SockRef::from(&udp).set_recv_buffer_size(1).unwrap();
+    let client = UdpSocket::bind(LOCALHOST).unwrap();
+    for _ in 0..1000 {
+        client.send_to(b"Michael", udp.local_addr().unwrap()).unwrap();
+    }
+    let summary = ServiceManager::with([udp.into()]).start("").summary();
+    summary.expect(&[("overflowed", 0)]);
 }
 
 #[test]
