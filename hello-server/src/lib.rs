@@ -22,7 +22,7 @@
 //! | `accept/`, `admission.rs` | accepts clients, or rejects them with a reason |
 //! | `worker/` | the pool: sessions, their deadlines, how they close |
 //! | `datagram.rs` | the loop of UDP and Unix datagrams |
-//! | `net/` | what the system calls look like to the rest |
+//! | `net/` | what the system calls look like to the rest; `net/os` is what one system alone has |
 //! | `stats.rs`, `monitor.rs`, `metrics/` | counters: one set a thread, their sums, their page |
 
 mod accept;
