@@ -40,6 +40,7 @@ mod net;
 mod server;
 mod shared;
 mod stats;
+mod sys;
 mod threads;
 mod worker;
 

@@ -1,7 +1,9 @@
 //! Keeps what happens often, and at the will of others, from filling the log.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::sys::Instant;
 
 /// At most one line in this time.
 const INTERVAL: Duration = Duration::from_secs(1);

@@ -1,11 +1,12 @@
 //! What every thread of a server knows: the settings of a session, and whether the server stops.
 
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hello_proto::Framing;
 
 use crate::config::Config;
+use crate::sys::Instant;
 
 /// The two steps of a stop. Between them the server drains: unless it is asked to, they are one.
 #[derive(Clone, Copy, Debug)]

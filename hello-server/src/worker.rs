@@ -9,10 +9,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::TryRecvError;
 use hello_proto::ServerSession;
 use log::{Level, debug, log_enabled, warn};
-use mio::{Events, Poll, Token};
+use mio::Token;
 use slab::Slab;
 
 use self::connection::{Connection, READ_BUFFER, Scratch, Status};
@@ -23,6 +22,7 @@ use crate::net::poll::{WAKE, poll};
 use crate::net::stream::Stream;
 use crate::shared::Shared;
 use crate::stats::{Cause, Counter, ThreadStats};
+use crate::sys::{Events, Poll, TryRecvError};
 
 /// The most events that one poll returns.
 const MAX_EVENTS: usize = 256;

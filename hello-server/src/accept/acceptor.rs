@@ -1,12 +1,12 @@
 //! The thread that accepts clients and dispatches them to the pool, or rejects them.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{io, mem};
 
 use hello_proto::ErrorReason;
 use log::{debug, info};
-use mio::{Events, Poll, Token, Waker};
+use mio::Token;
 
 use super::backoff::AcceptBackoff;
 use super::error::AcceptError;
@@ -20,6 +20,7 @@ use crate::net::poll::{WAKE, poll};
 use crate::net::stream::{Peer, Stream};
 use crate::shared::Shared;
 use crate::stats::{Counter, ThreadStats};
+use crate::sys::{Events, Instant, Poll, Waker};
 use crate::worker::pool::{Client, Pool};
 
 /// Clients taken from one listener before the others have their turn.

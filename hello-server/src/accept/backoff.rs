@@ -1,11 +1,12 @@
 //! What to do while accept(2) fails: pause, and say so without flooding the log.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use log::{info, warn};
 
 use crate::log_limit::LogLimiter;
+use crate::sys::Instant;
 
 /// How long accepting pauses, so that a lack of descriptors costs no processor time. Also the
 /// longest delay before freed descriptors are used.

@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hello_proto::{ProxyHeader, ProxyHeaderError, quoted};
-use mio::{Interest, Registry, Token};
+use mio::{Interest, Token};
 use thiserror::Error;
 
 use crate::admission::Permit;
 use crate::net::stream::{Peer, Stream};
+use crate::sys::{Instant, Registry};
 
 /// A connection that was accepted, with its place among the sessions.
 #[derive(Debug)]

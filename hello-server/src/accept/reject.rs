@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hello_proto::{ErrorReason, Framing};
-use mio::{Registry, Token};
+use mio::Token;
 
 use crate::net::linger::{Discarded, LINGER, discard};
 use crate::net::os::INPUT;
 use crate::net::stream::Stream;
+use crate::sys::{Instant, Registry};
 
 /// How much of what such a client still sends is read at a time.
 const READ_BUFFER: usize = 16 * 1024;

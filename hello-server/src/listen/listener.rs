@@ -1,14 +1,14 @@
 //! A socket that accepts streams, TCP or Unix.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 
-use mio::unix::SourceFd;
-use mio::{Interest, Registry, Token};
+use mio::{Interest, Token};
 
 use super::socket_file::SocketFile;
 use crate::net::os;
 use crate::net::stream::{Peer, Stream};
+use crate::sys::{OwnedFd, Registry, SourceFd};
 
 /// A nonblocking listener.
 #[derive(Debug)]

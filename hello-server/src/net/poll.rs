@@ -3,7 +3,9 @@
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-use mio::{Events, Poll, Token};
+use mio::Token;
+
+use crate::sys::{Events, Poll};
 
 /// The token of a waker's event.
 pub(crate) const WAKE: Token = Token(usize::MAX);

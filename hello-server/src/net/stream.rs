@@ -3,17 +3,14 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 
-use mio::unix::SourceFd;
-use mio::{Interest, Registry, Token};
+use mio::{Interest, Token};
 use rustix::io::Errno;
-use rustix::net::{
-    RecvFlags, SendFlags, Shutdown, SocketAddrAny, SocketAddrUnix, getsockname, recv, send,
-    shutdown,
-};
+use rustix::net::{RecvFlags, SendFlags, Shutdown, SocketAddrAny, SocketAddrUnix};
 
 use super::os;
+use crate::sys::{OwnedFd, Registry, SourceFd, getsockname, recv, send, shutdown};
 
 /// A nonblocking stream.
 #[derive(Debug)]

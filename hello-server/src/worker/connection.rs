@@ -6,13 +6,14 @@ use std::io;
 
 use hello_proto::{ErrorReason, ServerSession};
 use log::trace;
-use mio::{Interest, Registry, Token};
+use mio::{Interest, Token};
 
 use self::closing::State;
 use super::deadlines::Time;
 use crate::net::os::INPUT;
 use crate::net::stream::Stream;
 use crate::stats::{Cause, Counter, ThreadStats};
+use crate::sys::Registry;
 
 /// The most input that one session has read in a turn, in bytes. What arrived together up to this
 /// much is answered together, unless that takes more than [`ServerSession::OUTPUT_HIGH_WATER`] of replies: then

@@ -1,7 +1,9 @@
 //! When a worker has to look at which of its sessions.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::sys::Instant;
 
 /// A point in time, in nanoseconds since the worker started: half the size of an `Instant`, and
 /// there are two in each session.

@@ -1,18 +1,17 @@
 //! The pool as the acceptor sees it: a queue to each worker, and how many sessions each has.
 
+use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
-use std::{io, thread};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
 use log::warn;
-use mio::{Poll, Waker};
 
 use crate::admission::Permit;
 use crate::failpoint;
 use crate::net::poll::WAKE;
 use crate::net::stream::{Peer, Stream};
+use crate::sys::{AtomicBool, AtomicUsize, Poll, Receiver, Sender, Waker, bounded, sleep};
 
 /// Queue length per worker. When it is full the acceptor blocks, and the listen backlog of the
 /// system absorbs the rest.
@@ -131,7 +130,7 @@ impl WorkerStatus {
     fn wake(&self) {
         while let Err(error) = failpoint::error("wake").and_then(|()| self.waker.wake()) {
             warn!("cannot wake a worker, trying again: {error}");
-            thread::sleep(RETRY_INTERVAL);
+            sleep(RETRY_INTERVAL);
         }
     }
 }
