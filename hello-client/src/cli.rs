@@ -16,6 +16,10 @@ use crate::options::{
     Servers, Target, check_timeout, measurement_timeout, servers_or_default, session_timeout,
 };
 
+/// The first line is in the form that rustc and cargo have.
+const LONG_VERSION: &str =
+    concat!(env!("BUILD_VERSION"), "\ntarget ", env!("BUILD_TARGET"), "\n", env!("BUILD_RUSTC"));
+
 const EXAMPLES: &str = "\
 Endpoints:
   HOST:PORT           TCP; for check, TCP and UDP
@@ -37,6 +41,11 @@ Examples:
   hello-client ping db1:9999              round trips, one a second
   hello-client bench --connections 64     how much, and how fast?
 
+Environment:
+  HELLO_SERVER  the endpoint without --server, instead of 127.0.0.1:9999
+  RUST_LOG      what is logged, instead of -v and -q
+  NO_COLOR      if set, no colours
+
 Exit codes:
   0  every reply came, and was right
   1  a reply was wrong, missing or late, or the server ended the session with an error
@@ -52,7 +61,8 @@ Exit codes:
 #[command(
     verbatim_doc_comment,
     name = "hello-client",
-    version,
+    version = env!("BUILD_VERSION"),
+    long_version = LONG_VERSION,
     override_usage = "hello-client [OPTIONS] [MESSAGE]...\n       \
                       hello-client [OPTIONS] <COMMAND> ...",
     after_help = SHORT_HELP,
@@ -113,6 +123,11 @@ pub(crate) enum Format {
     Json,
     /// An object a line.
     JsonLines,
+}
+
+/// The command line as it is parsed.
+fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Reads a command line, the program's name first, where `environment` is the value of
@@ -209,7 +224,7 @@ impl Cli {
 fn one_line(error: &clap::Error) -> String {
     if let (ErrorKind::UnknownArgument, Some(ContextValue::String(flag))) =
         (error.kind(), error.get(ContextKind::InvalidArg))
-        && let Some(hint) = hints::flag(flag, &Cli::command())
+        && let Some(hint) = hints::flag(flag, &command())
     {
         return format!("unexpected argument '{flag}' found; {hint}");
     }
@@ -222,5 +237,7 @@ fn one_line(error: &clap::Error) -> String {
     message.filter(is_shown).collect::<Vec<_>>().join("; ")
 }
 
+#[cfg(test)]
+mod docs;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -11,6 +11,10 @@ use log::LevelFilter;
 
 use crate::log::Format;
 
+/// The first line is in the form that rustc and cargo have.
+const LONG_VERSION: &str =
+    concat!(env!("BUILD_VERSION"), "\ntarget ", env!("BUILD_TARGET"), "\n", env!("BUILD_RUSTC"));
+
 const EXAMPLES: &str = "\
 Endpoints:
   HOST:PORT           TCP and UDP on the same port; port 0 picks a free one
@@ -36,15 +40,24 @@ A second one ends it at once. SIGUSR1 logs its counters.
 Sockets that a service manager hands over (LISTEN_FDS) are served with the options that they
 have, and what waits at them when the server stops is left to the next one.
 
-Exit codes: 0 stopped by a signal; 1 cannot start, or failed; 2 wrong usage.";
+Environment:
+  HELLO_LISTEN        the endpoints, if none are given, separated by spaces
+  HELLO_MAX_SESSIONS  the value of --max-sessions; likewise for every other option
+  RUST_LOG            what is logged, instead of -v and -q
+
+Exit codes:
+  0  stopped by a signal
+  1  cannot start, or failed
+  2  the command line asks for what cannot be done";
 
 /// The variable for endpoints.
 const LISTEN: &str = "HELLO_LISTEN";
 
-/// A greeting service over TCP, UDP and Unix sockets: welcomes each client, and answers each
-/// message with `Hello, <message>!`.
+/// A greeting service over TCP, UDP and Unix sockets
+///
+/// Welcomes each client, and answers each message with `Hello, <message>!`.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXAMPLES, max_term_width = 100, args_override_self = true)]
+#[command(version = env!("BUILD_VERSION"), long_version = LONG_VERSION, after_help = EXAMPLES, max_term_width = 100, args_override_self = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) config: Config,
@@ -185,3 +198,6 @@ fn hint(flag: &str) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod docs;

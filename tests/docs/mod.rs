@@ -1,5 +1,6 @@
 //! What the documentation shows and says.
 
+mod completions;
 mod examples;
 mod links;
 mod promises;

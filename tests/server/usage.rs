@@ -2,7 +2,7 @@
 
 use std::net::{TcpListener, UdpSocket};
 
-use crate::harness::Server;
+use crate::harness::{Client, Server};
 
 #[test]
 fn usage_errors_are_one_line_that_names_the_mistake() {
@@ -123,5 +123,21 @@ fn help_and_version_exit_with_0() {
         let finished = Server::run([option]);
         assert_eq!((finished.code, &*finished.stderr), (Some(0), ""), "{option}");
         assert!(finished.stdout_text().contains(words), "{option}: {}", finished.stdout_text());
+    }
+}
+
+#[test]
+fn the_version_tells_the_commit_the_target_and_the_compiler() {
+    for (name, short, long) in [
+        ("hello-server", Server::run(["-V"]), Server::run(["--version"])),
+        ("hello-client", Client::run(["-V"]), Client::run(["--version"])),
+    ] {
+        let lines: Vec<_> = long.stdout_text().lines().collect();
+        let [version, target, rustc] = lines[..] else { panic!("{lines:?}") };
+        assert_eq!(short.stdout_text(), format!("{version}\n"));
+        // The commit follows, where there is a checkout.
+        assert!(version.starts_with(&format!("{name} 0.")), "{version}");
+        assert!(target.starts_with("target "), "{target}");
+        assert!(rustc.starts_with("rustc "), "{rustc}");
     }
 }

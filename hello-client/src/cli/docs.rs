@@ -1,0 +1,1 @@
+../../../hello-server/src/cli/docs.rs
