@@ -13,6 +13,7 @@ mod log;
 mod metrics;
 mod notifications;
 mod pipelining;
+#[cfg(target_os = "linux")] // HAProxy and nginx in network namespaces
 mod proxies;
 mod proxy_protocol;
 mod signals;
