@@ -23,6 +23,7 @@
 //! | `worker/` | the pool: sessions, their deadlines, how they close |
 //! | `datagram.rs` | the loop of UDP and Unix datagrams |
 //! | `net/` | what the system calls look like to the rest; `net/os` is what one system alone has |
+//! | `sys.rs` | clock, events and sockets, in one place for a simulation to replace |
 //! | `stats.rs`, `monitor.rs`, `metrics/` | counters: one set a thread, their sums, their page |
 
 mod accept;
