@@ -4,3 +4,4 @@ mod completions;
 mod examples;
 mod links;
 mod promises;
+mod translations;
