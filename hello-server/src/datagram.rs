@@ -1,16 +1,17 @@
 //! The loop that answers datagrams, UDP or Unix, on one socket.
 
 use std::fmt;
-use std::io::{self, PipeReader};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use hello_proto::{DatagramBuffer, Endpoint};
 use log::{debug, trace, warn};
-use rustix::event::{PollFd, PollFlags};
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token, Waker};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, SocketAddrAny, recvfrom, sendto};
 
@@ -19,6 +20,7 @@ use crate::listen::bind::DatagramSocket;
 use crate::listen::socket_file::SocketFile;
 use crate::log_limit::LogLimiter;
 use crate::net::packet_info::{self, Received};
+use crate::net::poll::{WAKE, poll};
 use crate::net::stream::Peer;
 use crate::net::udp_drops::{inode, udp_drops};
 use crate::shared::Shared;
@@ -30,8 +32,14 @@ use crate::stats::{Counter, ThreadStats};
 /// microsecond a message.
 const NONBLOCKING_TRIES: usize = 8;
 
+/// The token of the socket's event.
+const SOCKET: Token = Token(0);
+
 /// How long receiving pauses when the system has no memory for it.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// A loop's socket, poll and waker.
+pub(crate) const DESCRIPTORS: usize = 3;
 
 /// Answers the datagrams of one socket.
 #[derive(Debug)]
@@ -40,8 +48,8 @@ pub(crate) struct DatagramLoop {
     socket: OwnedFd,
     /// What arrives after the stop is for the next server.
     inherited: bool,
-    /// Closed at the other end when the server stops.
-    stop: Arc<PipeReader>,
+    poll: Poll,
+    waker: Arc<Waker>,
     endpoint: Endpoint,
     /// `None` on a Unix socket.
     local: Option<SocketAddr>,
@@ -79,7 +87,6 @@ impl DatagramLoop {
         shared: Arc<Shared>,
         socket: DatagramSocket,
         endpoint: Endpoint,
-        stop: Arc<PipeReader>,
         stats: ThreadStats,
     ) -> io::Result<Self> {
         let DatagramSocket { socket, file, inherited } = socket;
@@ -91,12 +98,16 @@ impl DatagramLoop {
             }
             None => None,
         };
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
+        poll.registry().register(&mut SourceFd(&socket.as_raw_fd()), SOCKET, Interest::READABLE)?;
         Ok(Self {
             buffer: DatagramBuffer::new(shared.framing, shared.max_message),
             shared,
             socket,
             inherited,
-            stop,
+            poll,
+            waker,
             endpoint,
             local,
             control,
@@ -107,6 +118,11 @@ impl DatagramLoop {
         })
     }
 
+    /// Wakes it, to see that the server stops.
+    pub(crate) fn waker(&self) -> Arc<Waker> {
+        Arc::clone(&self.waker)
+    }
+
     /// Answers until the server stops, and then, unless that is for the next one, what has arrived
     /// until then.
     ///
@@ -114,8 +130,9 @@ impl DatagramLoop {
     ///
     /// Only when the socket itself fails.
     pub(crate) fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(2);
         while !self.shared.is_stopping() {
-            self.serve_or_wait()?;
+            self.serve_or_wait(&mut events)?;
         }
         if self.inherited {
             return Ok(());
@@ -129,24 +146,22 @@ impl DatagramLoop {
     }
 
     /// Answers one datagram, or waits until there is one or the server stops.
-    fn serve_or_wait(&mut self) -> io::Result<()> {
+    fn serve_or_wait(&mut self, events: &mut Events) -> io::Result<()> {
         for _ in 0..NONBLOCKING_TRIES {
             if self.serve_one()? {
                 return Ok(());
             }
         }
-        let of = |descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN);
-        match rustix::event::poll(&mut [of(self.socket.as_fd()), of(self.stop.as_fd())], None) {
-            Ok(_) | Err(Errno::INTR) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        // The last try has found nothing, so there is an event for whatever comes (epoll(7)).
+        poll(&mut self.poll, events, None)
     }
 
-    /// Receives and answers one datagram; whether there was one.
+    /// Receives and answers one datagram; whether there may be another one.
     fn serve_one(&mut self) -> io::Result<bool> {
         let (length, source) = match self.receive() {
             Ok(received) => received,
-            Err(Errno::AGAIN | Errno::INTR) => return Ok(false),
+            Err(Errno::AGAIN) => return Ok(false),
+            Err(Errno::INTR) => return Ok(true),
             Err(error @ (Errno::BADF | Errno::NOTSOCK | Errno::INVAL | Errno::FAULT)) => {
                 return Err(error.into());
             }

@@ -7,7 +7,7 @@ use crate::error::Error;
 /// The most rejected clients that are waited for until they close.
 const MAX_REJECTIONS: usize = 256;
 
-/// Standard streams, the pipes of the signals and of the stop, and a few to spare.
+/// Standard streams, the pipes of the signals, and a few to spare.
 const FDS_PER_PROCESS: usize = 16;
 
 /// A poll, its registry and its waker.
@@ -23,9 +23,9 @@ pub(crate) struct Capacity {
 
 impl Capacity {
     /// Raises the limit as far as the system allows, and shares out what it leaves beside the
-    /// descriptors of `workers` workers and `sockets` sockets.
-    pub(crate) fn raise(workers: usize, sockets: usize) -> Result<Self, Error> {
-        let reserved = FDS_PER_PROCESS + sockets + (workers + 1) * FDS_PER_THREAD;
+    /// descriptors of `workers` workers and those that serve the `endpoints`.
+    pub(crate) fn raise(workers: usize, endpoints: usize) -> Result<Self, Error> {
+        let reserved = FDS_PER_PROCESS + endpoints + (workers + 1) * FDS_PER_THREAD;
         let limit = raise();
         let left = limit.saturating_sub(reserved);
         if left == 0 {

@@ -1,6 +1,6 @@
 //! The server as a whole: binds, starts its threads, supervises them, and stops.
 
-use std::io::{self, PipeWriter};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
@@ -13,10 +13,10 @@ use mio::{Poll, Waker};
 use crate::accept::Acceptor;
 use crate::admission::Admission;
 use crate::config::Config;
-use crate::datagram::DatagramLoop;
+use crate::datagram::{self, DatagramLoop};
 use crate::error::Error;
 use crate::fd_limit::Capacity;
-use crate::listen::bind::{BoundSocket, bind, bind_metrics, socket_count};
+use crate::listen::bind::{BoundSocket, bind, bind_metrics, descriptors};
 use crate::listen::inherited::InheritedSockets;
 use crate::listen::listener::Listener;
 use crate::metrics::{self, Metrics};
@@ -53,12 +53,12 @@ impl Server {
             let address = Config::DEFAULT_ADDRESS.parse().expect("it is an endpoint");
             config.addresses.push(address);
         }
-        let sockets = |address| socket_count(address, config.udp_loops);
+        let descriptors = |address| descriptors(address, config.udp_loops);
         let metrics = config.metrics.as_ref();
-        let sockets = bound.len()
-            + config.addresses.iter().map(sockets).sum::<usize>()
+        let descriptors = bound.len() * datagram::DESCRIPTORS
+            + config.addresses.iter().map(descriptors).sum::<usize>()
             + metrics.map_or(0, |_| metrics::DESCRIPTORS);
-        let capacity = Capacity::raise(config.workers(), sockets)?;
+        let capacity = Capacity::raise(config.workers(), descriptors)?;
         for address in &config.addresses {
             bound.extend(bind(address, &config)?);
         }
@@ -96,9 +96,8 @@ pub struct Running {
     endpoints: Vec<Endpoint>,
     shared: Arc<Shared>,
     threads: Threads,
-    acceptor: Arc<Waker>,
-    /// Closed, it wakes the datagram loops.
-    stop: Option<PipeWriter>,
+    /// Of the threads that do not end with the pool.
+    wakers: Vec<Arc<Waker>>,
     monitor: Arc<Monitor>,
     /// Served until this is dropped.
     _metrics: Option<Metrics>,
@@ -118,9 +117,7 @@ impl Running {
             let worker = Worker::new(Arc::clone(&shared), inbox, poll, monitor.thread())?;
             threads.spawn(format!("worker-{}", index + 1), || worker.run())?;
         }
-        let (stopped, stop) = io::pipe()?;
-        let stopped = Arc::new(stopped);
-        let (mut endpoints, mut listeners) = (vec![], vec![]);
+        let (mut endpoints, mut listeners, mut wakers) = (vec![], vec![], vec![]);
         for (endpoint, bound) in bound {
             match bound {
                 BoundSocket::Streams(listener) => listeners.push(listener),
@@ -131,9 +128,9 @@ impl Running {
                             Arc::clone(&shared),
                             socket,
                             endpoint.clone(),
-                            Arc::clone(&stopped),
                             monitor.thread(),
                         )?;
+                        wakers.push(datagrams.waker());
                         threads.spawn(endpoint.to_string(), || datagrams.run())?;
                     }
                 }
@@ -148,7 +145,7 @@ impl Running {
             capacity.rejections,
             monitor.thread(),
         )?;
-        let waker = acceptor.waker();
+        wakers.push(acceptor.waker());
         threads.spawn("acceptor".to_owned(), || acceptor.run())?;
 
         let monitor = Arc::new(monitor);
@@ -161,16 +158,7 @@ impl Running {
             None => None,
         };
         info!("{line}");
-        Ok(Self {
-            config,
-            endpoints,
-            shared,
-            threads,
-            acceptor: waker,
-            stop: Some(stop),
-            monitor,
-            _metrics: metrics,
-        })
+        Ok(Self { config, endpoints, shared, threads, wakers, monitor, _metrics: metrics })
     }
 
     /// Where it listens, with real ports, in the order of the configuration.
@@ -232,11 +220,12 @@ impl Running {
         info!("running: open={}; {stats}", stats.open());
     }
 
-    fn stop(&mut self, drain: Duration) {
+    fn stop(&self, drain: Duration) {
         self.shared.begin_stop(drain);
-        self.stop = None;
-        if let Err(error) = self.acceptor.wake() {
-            warn!("cannot wake the acceptor: {error}");
+        for waker in &self.wakers {
+            if let Err(error) = waker.wake() {
+                warn!("cannot wake a thread: {error}");
+            }
         }
     }
 }

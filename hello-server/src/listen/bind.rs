@@ -13,6 +13,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::listener::Listener;
 use super::socket_file::SocketFile;
 use crate::config::Config;
+use crate::datagram;
 use crate::error::BindError;
 use crate::net::os;
 
@@ -48,14 +49,16 @@ pub(crate) fn bind(
     }
 }
 
-/// How many sockets [`bind`] makes of `address`.
-pub(crate) fn socket_count(address: &EndpointSpec, udp_loops: usize) -> usize {
+/// How many files are open to serve what [`bind`] makes of `address`.
+pub(crate) fn descriptors(address: &EndpointSpec, udp_loops: usize) -> usize {
+    let udp = udp_loops * datagram::DESCRIPTORS;
     match address {
-        EndpointSpec::HostPort(_) => 1 + udp_loops,
-        EndpointSpec::Endpoint(Endpoint::Udp(_)) => udp_loops,
-        // A Unix socket has a lock file beside it.
-        EndpointSpec::Endpoint(Endpoint::Unix(_) | Endpoint::Unixgram(_)) => 2,
+        EndpointSpec::HostPort(_) => 1 + udp,
         EndpointSpec::Endpoint(Endpoint::Tcp(_)) => 1,
+        EndpointSpec::Endpoint(Endpoint::Udp(_)) => udp,
+        // A Unix socket has a lock file beside it.
+        EndpointSpec::Endpoint(Endpoint::Unix(_)) => 1 + 1,
+        EndpointSpec::Endpoint(Endpoint::Unixgram(_)) => datagram::DESCRIPTORS + 1,
     }
 }
 
