@@ -3,6 +3,7 @@
 mod accepting;
 mod descriptors;
 mod dispatch;
+mod drains;
 mod fairness;
 mod faults;
 mod figures;

@@ -242,6 +242,7 @@ impl Acceptor {
     /// served if the server drains; what waits at an inherited one is for the next server.
     fn stop(mut self, events: &mut Events) -> io::Result<()> {
         self.listeners.retain(|slot| !slot.listener.is_inherited());
+        self.listeners.iter().for_each(|slot| slot.listener.stop());
         loop {
             let serves = self.shared.serves_sessions();
             if !serves {

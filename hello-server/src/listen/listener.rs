@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::AsRawFd;
 
+use log::debug;
 use mio::{Interest, Token};
 
 use super::socket_file::SocketFile;
@@ -39,6 +40,13 @@ impl Listener {
         let (socket, address) = os::accept(&self.socket)?;
         let peer = Peer::from(address);
         Ok((Stream::new(socket, &peer), peer))
+    }
+
+    /// Takes no new connections any more, before it is closed. Those that wait can still be accepted.
+    pub(crate) fn stop(&self) {
+        if let Err(error) = os::stop_listening(&self.socket) {
+            debug!("a connection that arrives just now may be reset: {error}");
+        }
     }
 
     /// Asks for an event whenever a client arrives.

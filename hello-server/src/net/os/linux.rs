@@ -7,12 +7,12 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::SocketAddr;
 
 use mio::Interest;
-use nix::libc::{in_addr, in_pktinfo};
+use nix::libc::{BPF_ABS, BPF_B, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, in_addr, in_pktinfo};
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, setsockopt, sockopt};
 use rustix::fs::{Mode, fchmod};
 use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with};
-use socket2::Socket;
+use socket2::{SockFilter, SockRef, Socket};
 
 /// Errors of one connection that accept(2) passes on, beside those that every system has.
 pub(crate) const ACCEPT_ERRORS: &[Errno] = &[Errno::NONET];
@@ -35,6 +35,26 @@ pub(crate) fn accept(listener: &OwnedFd) -> rustix::io::Result<(OwnedFd, Option<
 /// Whether a socket listens.
 pub(crate) fn is_listening(socket: &OwnedFd) -> rustix::io::Result<bool> {
     rustix::net::sockopt::socket_acceptconn(socket)
+}
+
+/// Has a listener take no new connections, while those that wait at it stay: closed with one that came
+/// after the last accept, it would reset it. A client whose SYN is dropped tries again, and is refused.
+///
+/// No other call does this, so it is a filter in classic BPF (bpf(4), socket(7)) on TCP segments. For a
+/// Unix socket it has no effect.
+pub(crate) fn stop_listening(listener: &OwnedFd) -> io::Result<()> {
+    const FLAGS_OFFSET: u32 = 13;
+    const SYN: u32 = 0x02;
+    let instruction = |code: u32, jump: [u8; 2], value| {
+        let code = u16::try_from(code).expect("operation codes have 16 bits");
+        SockFilter::new(code, jump[0], jump[1], value)
+    };
+    SockRef::from(listener).attach_filter(&[
+        instruction(BPF_LD | BPF_B | BPF_ABS, [0, 0], FLAGS_OFFSET),
+        instruction(BPF_JMP | BPF_JSET | BPF_K, [0, 1], SYN),
+        instruction(BPF_RET | BPF_K, [0, 0], 0),
+        instruction(BPF_RET | BPF_K, [0, 0], u32::MAX),
+    ])
 }
 
 /// The name of a Unix socket that has a name instead of a path (unix(7)).

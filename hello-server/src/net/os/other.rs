@@ -36,6 +36,11 @@ pub(crate) fn is_listening(_: &OwnedFd) -> rustix::io::Result<bool> {
     Ok(true)
 }
 
+/// Nothing does.
+pub(crate) fn stop_listening(_: &OwnedFd) -> io::Result<()> {
+    Ok(())
+}
+
 /// There are none.
 pub(crate) fn abstract_name(_: &SocketAddr) -> Option<&[u8]> {
     None
