@@ -7,6 +7,8 @@
 mod harness;
 
 mod client;
+#[cfg(target_os = "linux")] // network namespaces
+mod deploy;
 mod docs;
 #[cfg(target_os = "linux")] // /proc, and addresses 127.x.y.z
 mod robustness;
