@@ -265,6 +265,6 @@ fn is_local(address: IpAddr) -> bool {
         socket.connect((address, 9))?;
         socket.local_addr()
     };
-    // IPv4 at an inherited socket that serves both families.
+    // Canonical, since an inherited socket may serve both families: there IPv4 is mapped into IPv6.
     address.to_canonical().is_loopback() || reached_from().is_ok_and(|local| local.ip() == address)
 }

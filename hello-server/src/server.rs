@@ -53,17 +53,16 @@ impl Server {
             let address = Config::DEFAULT_ADDRESS.parse().expect("it is an endpoint");
             config.addresses.push(address);
         }
-        let descriptors = |address| descriptors(address, config.udp_loops);
         let metrics = config.metrics.as_ref();
-        let descriptors = bound.len() * datagram::DESCRIPTORS
-            + config.addresses.iter().map(descriptors).sum::<usize>()
-            + metrics.map_or(0, |_| metrics::DESCRIPTORS);
-        let capacity = Capacity::raise(config.workers(), descriptors)?;
+        // At most: a listener has one.
+        let inherited = bound.len() * datagram::DESCRIPTORS;
+        let own = config.addresses.iter().map(|address| descriptors(address, config.udp_loops));
+        let scraped = metrics.map_or(0, |_| metrics::DESCRIPTORS);
+        let capacity = Capacity::raise(config.workers(), inherited + own.sum::<usize>() + scraped)?;
         for address in &config.addresses {
             bound.extend(bind(address, &config)?);
         }
-        let bind_metrics = |address| bind_metrics(address, metrics::BACKLOG);
-        let metrics = metrics.map(bind_metrics).transpose()?;
+        let metrics = metrics.map(|address| bind_metrics(address, metrics::BACKLOG)).transpose()?;
         Ok(Self { config, capacity, bound, metrics })
     }
 
@@ -111,12 +110,7 @@ impl Running {
         let shared = Arc::new(Shared::new(&config));
         let mut threads = Threads::new();
 
-        let polls: Vec<_> = (0..config.workers()).map(|_| Poll::new()).collect::<Result<_, _>>()?;
-        let (pool, inboxes) = Pool::new(&polls)?;
-        for (index, (poll, inbox)) in polls.into_iter().zip(inboxes).enumerate() {
-            let worker = Worker::new(Arc::clone(&shared), inbox, poll, monitor.thread())?;
-            threads.spawn(format!("worker-{}", index + 1), || worker.run())?;
-        }
+        let pool = start_workers(config.workers(), &shared, &mut threads, &mut monitor)?;
         let (mut endpoints, mut listeners, mut wakers) = (vec![], vec![], vec![]);
         for (endpoint, bound) in bound {
             match bound {
@@ -124,12 +118,8 @@ impl Running {
                 BoundSocket::Datagrams(sockets) => {
                     for socket in sockets {
                         monitor.watch(&socket.socket);
-                        let datagrams = DatagramLoop::new(
-                            Arc::clone(&shared),
-                            socket,
-                            endpoint.clone(),
-                            monitor.thread(),
-                        )?;
+                        let (shared, stats) = (Arc::clone(&shared), monitor.thread());
+                        let datagrams = DatagramLoop::new(shared, socket, endpoint.clone(), stats)?;
                         wakers.push(datagrams.waker());
                         threads.spawn(endpoint.to_string(), || datagrams.run())?;
                     }
@@ -228,6 +218,22 @@ impl Running {
             }
         }
     }
+}
+
+/// Starts as many workers as are asked for, and returns the pool that they are.
+fn start_workers(
+    count: usize,
+    shared: &Arc<Shared>,
+    threads: &mut Threads,
+    monitor: &mut Monitor,
+) -> io::Result<Pool> {
+    let polls: Vec<_> = (0..count).map(|_| Poll::new()).collect::<Result<_, _>>()?;
+    let (pool, inboxes) = Pool::new(&polls)?;
+    for (index, (poll, inbox)) in polls.into_iter().zip(inboxes).enumerate() {
+        let worker = Worker::new(Arc::clone(shared), inbox, poll, monitor.thread())?;
+        threads.spawn(format!("worker-{}", index + 1), || worker.run())?;
+    }
+    Ok(pool)
 }
 
 /// Who serves what, and within which limits.

@@ -47,10 +47,11 @@ pub(crate) fn requests(grace: Duration) -> io::Result<Receiver<Request>> {
                         SIGQUIT => (Request::Drain, "draining"),
                         _ => (Request::Stop, "shutting down"),
                     };
-                    // A server that has ended by itself does not listen any more.
-                    let _ = requests.send(request);
+                    // First, since the process may end as soon as it stops.
                     service_manager::stopping(&format!("{doing} (grace period {grace:?})"));
                     info!("{name}: {doing} (grace period {grace:?}); send again to exit now");
+                    // A server that has ended by itself does not listen any more.
+                    let _ = requests.send(request);
                 }
                 _ => {
                     let limiter = ignored.entry(signal).or_default();

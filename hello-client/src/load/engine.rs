@@ -366,7 +366,7 @@ impl<'a, S: Session> Engine<'a, S> {
         if let Some(remaining) = next_due.map(|due| due.saturating_duration_since(now))
             && remaining < timeout
         {
-            timeout = self.timer.set(remaining, timeout)?;
+            timeout = self.timer.poll_timeout(remaining, timeout)?;
         }
         if self.context.behind == 0 {
             return self.poll(timeout);

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use socket2::Socket;
 
-use super::os::{self, NetworkError, What};
+use super::os::{self, NetworkError, NetworkErrorKind};
 use crate::error::ErrorKind;
 
 /// Says in one sentence why `error` came from `socket`, which is or was to be connected to `place`.
@@ -21,9 +21,9 @@ pub(super) fn describe(error: &io::Error, socket: &Socket, place: &str) -> Strin
         Some(source) => format!("{place}: {what}, says {source}"),
         None => format!("{place}: {what}"),
     };
-    match (ErrorKind::from(error), network.map(|network| network.what)) {
-        (_, Some(What::Prohibited)) => by("prohibited by a firewall or a route"),
-        (_, Some(What::TooBig { mtu })) => {
+    match (ErrorKind::from(error), network.map(|network| network.kind)) {
+        (_, Some(NetworkErrorKind::Prohibited)) => by("prohibited by a firewall or a route"),
+        (_, Some(NetworkErrorKind::TooBig { mtu })) => {
             by(&format!("message too long for the path, whose MTU is {mtu} bytes"))
         }
         _ if error.kind() == io::ErrorKind::NotFound => format!("no such socket: {place}"),

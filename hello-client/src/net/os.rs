@@ -28,7 +28,7 @@ pub(crate) struct TcpInfo {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NetworkError {
     pub(crate) errno: u32,
-    pub(crate) what: What,
+    pub(crate) kind: NetworkErrorKind,
     /// Who said it; not known of this machine.
     pub(crate) source: Option<IpAddr>,
 }
@@ -36,7 +36,7 @@ pub(crate) struct NetworkError {
 /// What it is about; only the error queue of Linux tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(target_os = "linux"), expect(dead_code))]
-pub(crate) enum What {
+pub(crate) enum NetworkErrorKind {
     /// A firewall or a route prohibits it.
     Prohibited,
     /// It does not fit into the path's MTU.

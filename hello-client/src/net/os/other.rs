@@ -31,7 +31,11 @@ impl Timer {
     }
 
     /// The timeout of a poll that ends after `remaining`, which is less than `timeout`.
-    pub(crate) fn set(&self, remaining: Duration, _timeout: Duration) -> io::Result<Duration> {
+    pub(crate) fn poll_timeout(
+        &self,
+        remaining: Duration,
+        _timeout: Duration,
+    ) -> io::Result<Duration> {
         Ok(remaining)
     }
 }

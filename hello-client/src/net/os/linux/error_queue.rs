@@ -13,7 +13,7 @@ use nix::sys::socket::{
 };
 use socket2::{Domain, Socket};
 
-use crate::net::os::{NetworkError, What};
+use crate::net::os::{NetworkError, NetworkErrorKind};
 
 /// Asks the system to keep what the network says of what is sent on `socket`, or not to.
 pub(crate) fn keep_errors(socket: &Socket, domain: Domain, keep: bool) -> io::Result<()> {
@@ -51,16 +51,16 @@ fn network_error(message: ControlMessageOwned) -> Option<NetworkError> {
         }
         _ => return None,
     };
-    let what = match (error.ee_origin, error.ee_type, error.ee_code) {
+    let kind = match (error.ee_origin, error.ee_type, error.ee_code) {
         // RFC 792 and RFC 1812: network, host or communication administratively prohibited.
-        (ICMP, 3, 9 | 10 | 13) => What::Prohibited,
+        (ICMP, 3, 9 | 10 | 13) => NetworkErrorKind::Prohibited,
         // RFC 4443: administratively prohibited, failed by a policy, rejected by a route.
-        (ICMP6, 1, 1 | 5 | 6) => What::Prohibited,
+        (ICMP6, 1, 1 | 5 | 6) => NetworkErrorKind::Prohibited,
         // Fragmentation needed, and Packet Too Big.
-        (ICMP, 3, 4) | (ICMP6, 2, 0) => What::TooBig { mtu: error.ee_info },
-        (LOCAL, ..) if error.ee_info > 0 => What::TooBig { mtu: error.ee_info },
-        _ => What::Other,
+        (ICMP, 3, 4) | (ICMP6, 2, 0) => NetworkErrorKind::TooBig { mtu: error.ee_info },
+        (LOCAL, ..) if error.ee_info > 0 => NetworkErrorKind::TooBig { mtu: error.ee_info },
+        _ => NetworkErrorKind::Other,
     };
     let source = source.filter(|_| error.ee_origin != LOCAL);
-    Some(NetworkError { errno: error.ee_errno, what, source })
+    Some(NetworkError { errno: error.ee_errno, kind, source })
 }

@@ -25,7 +25,11 @@ impl Timer {
 
     /// The timeout of a poll that ends after `remaining`, which is less than `timeout`: that is left to
     /// the timer.
-    pub(crate) fn set(&self, remaining: Duration, timeout: Duration) -> io::Result<Duration> {
+    pub(crate) fn poll_timeout(
+        &self,
+        remaining: Duration,
+        timeout: Duration,
+    ) -> io::Result<Duration> {
         let once = Itimerspec {
             it_interval: Timespec { tv_sec: 0, tv_nsec: 0 },
             it_value: Timespec::try_from(remaining).map_err(io::Error::other)?,
