@@ -11,6 +11,8 @@ use nix::libc::{
 use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt,
 };
+use rustix::net::AddressFamily;
+use rustix::net::sockopt::socket_domain;
 use socket2::{Domain, Socket};
 
 use crate::net::os::{NetworkError, NetworkErrorKind};
@@ -27,6 +29,10 @@ pub(crate) fn keep_errors(socket: &Socket, domain: Domain, keep: bool) -> io::Re
 
 /// Empties the queue of errors of `socket`, and returns the last one.
 pub(crate) fn last_error(socket: &Socket) -> Option<NetworkError> {
+    // A Unix socket has no such queue, and would return what is there to be read, again and again.
+    if socket_domain(socket) == Ok(AddressFamily::UNIX) {
+        return None;
+    }
     let mut control = nix::cmsg_space!(sock_extended_err, sockaddr_in6);
     let mut found = None;
     let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
