@@ -466,6 +466,8 @@ impl<S: Session> LoadConnection<S> {
     fn establish(&mut self, cx: &mut ThreadContext<'_>) -> Result<Instant, ConnectionError> {
         let now = Instant::now();
         let backoff = State::Backoff(ConnectionError::Connect(ErrorKind::Closed), now);
+        // If it was lost since, the next one has a welcome of its own.
+        let is_preconnected = mem::take(&mut self.is_preconnected);
         if let State::Connecting(socket, _) = mem::replace(&mut self.state, backoff) {
             finish_connect(&socket).map_err(failed)?;
             self.reregister(&socket, false, cx).map_err(failed)?;
@@ -474,7 +476,7 @@ impl<S: Session> LoadConnection<S> {
             self.session.start(cx.plan, now);
             self.variation.restart();
             self.note_connected(now);
-            if mem::take(&mut self.is_preconnected) {
+            if is_preconnected {
                 let mut welcome = Vec::new();
                 cx.plan.target.framing.encode(WELCOME, &mut welcome);
                 self.reached(now, cx);
