@@ -21,6 +21,7 @@ use crate::listen::inherited::InheritedSockets;
 use crate::listen::listener::Listener;
 use crate::metrics::{self, Metrics};
 use crate::monitor::Monitor;
+use crate::net::poll::wake;
 use crate::shared::Shared;
 use crate::stats::Stats;
 use crate::threads::{ThreadExit, Threads};
@@ -212,11 +213,7 @@ impl Running {
 
     fn stop(&self, drain: Duration) {
         self.shared.begin_stop(drain);
-        for waker in &self.wakers {
-            if let Err(error) = waker.wake() {
-                warn!("cannot wake a thread: {error}");
-            }
-        }
+        self.wakers.iter().for_each(|waker| wake(waker));
     }
 }
 

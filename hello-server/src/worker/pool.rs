@@ -3,22 +3,15 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
-
-use log::warn;
 
 use crate::admission::Permit;
-use crate::failpoint;
-use crate::net::poll::WAKE;
+use crate::net::poll::{WAKE, wake};
 use crate::net::stream::{Peer, Stream};
-use crate::sys::{AtomicBool, AtomicUsize, Poll, Receiver, Sender, Waker, bounded, sleep};
+use crate::sys::{AtomicBool, AtomicUsize, Poll, Receiver, Sender, Waker, bounded};
 
 /// Queue length per worker. When it is full the acceptor blocks, and the listen backlog of the
 /// system absorbs the rest.
 const QUEUE_LEN: usize = 1024;
-
-/// How soon a wake-up that has failed is tried again.
-const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 
 /// A client that was admitted.
 #[derive(Debug)]
@@ -111,7 +104,7 @@ impl Pool {
         worker.status.sessions.fetch_add(1, Ordering::Relaxed);
         let _ = worker.inbox.send(job);
         if worker.status.sleeping.swap(false, Ordering::SeqCst) {
-            worker.status.wake();
+            wake(&worker.status.waker);
         }
     }
 }
@@ -120,17 +113,7 @@ impl Drop for Pool {
     fn drop(&mut self) {
         for WorkerHandle { inbox, status } in self.workers.drain(..) {
             drop(inbox);
-            status.wake();
-        }
-    }
-}
-
-impl WorkerStatus {
-    /// Wakes the worker. A wake-up that fails is tried again, so that no session is stranded.
-    fn wake(&self) {
-        while let Err(error) = failpoint::error("wake").and_then(|()| self.waker.wake()) {
-            warn!("cannot wake a worker, trying again: {error}");
-            sleep(RETRY_INTERVAL);
+            wake(&status.waker);
         }
     }
 }
