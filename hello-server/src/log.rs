@@ -122,7 +122,9 @@ fn write(items: &Receiver<Item>, queue: &Queue, style: Style) {
     for item in items {
         match item {
             Item::Line(line) => {
-                write_to_stderr(&line);
+                if write_to_stderr(&line).is_err() {
+                    queue.dropped.fetch_add(1, Ordering::Relaxed);
+                }
                 queue.bytes.fetch_sub(line.len(), Ordering::Relaxed);
             }
             Item::Flush(done) => drop(done.send(())),
@@ -130,17 +132,22 @@ fn write(items: &Receiver<Item>, queue: &Queue, style: Style) {
         let dropped = queue.dropped.load(Ordering::Relaxed);
         if dropped > reported {
             let count = dropped - reported;
-            reported = dropped;
             // Not through the queue, which may be full again.
             let message = format!("{count} log lines were dropped: stderr did not take them");
-            write_to_stderr(style.line(Level::Warn, &message).as_bytes());
+            if write_to_stderr(style.line(Level::Warn, &message).as_bytes()).is_ok() {
+                reported = dropped;
+            }
         }
     }
 }
 
 /// Writes all of `bytes`, however long it takes, also where whoever shares stderr has made it
 /// nonblocking.
-fn write_to_stderr(mut bytes: &[u8]) {
+///
+/// # Errors
+///
+/// Those that time does not mend, as that of a full disk.
+fn write_to_stderr(mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match io::stderr().write(bytes) {
             Ok(written) => bytes = &bytes[written..],
@@ -149,8 +156,8 @@ fn write_to_stderr(mut bytes: &[u8]) {
                 let stderr = io::stderr();
                 let _ = event::poll(&mut [PollFd::new(&stderr, PollFlags::OUT)], None);
             }
-            // Without stderr there is nobody to tell.
-            Err(_) => return,
+            Err(error) => return Err(error),
         }
     }
+    Ok(())
 }
