@@ -52,7 +52,7 @@ fn serve(config: Config, inherited: InheritedSockets, log: &Log) -> Result<(), B
     let grace = config.grace;
     // Until everything is bound, which may mean a slow look-up, a signal ends the process.
     let server = Server::bind(config, inherited)?;
-    let requests = signals::requests(grace)?;
+    let requests = signals::requests(grace).map_err(hello_server::Error::Start)?;
     let server = server.start(log.dropped())?;
     if let Err(error) = announce(&server) {
         warn!("cannot say on stdout where it listens: {error}");
