@@ -278,11 +278,12 @@ impl Worker {
     /// that in or the grace is over.
     fn stop(&mut self, events: &mut Events) -> io::Result<()> {
         let mut has_new = true;
-        while !self.is_done() {
+        loop {
             if has_new {
                 self.stop_sessions();
             }
-            if self.shared.grace_remaining().is_zero() {
+            // Sessions whose client is gone have ended already, and nothing more would wake this thread.
+            if self.is_done() || self.shared.grace_remaining().is_zero() {
                 break;
             }
             has_new = self.poll_once(events)?;
