@@ -56,6 +56,11 @@ impl RawClient {
         self.socket.write_all(bytes).expect("the bytes can be sent");
     }
 
+    /// The same where the other end may have closed.
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.socket.write_all(bytes)
+    }
+
     /// Sends one urgent byte, out of band.
     #[track_caller]
     pub(crate) fn send_urgent(&mut self, byte: u8) {
@@ -157,6 +162,17 @@ impl RawClient {
     pub(crate) fn try_read_to_end(mut self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.socket.read_to_end(&mut bytes).map(|_| bytes)
+    }
+
+    /// All bytes up to the end of the stream or an error, which is not that nothing comes. Then it
+    /// closes, too.
+    #[track_caller]
+    pub(crate) fn read_until_closed(mut self) -> (Vec<u8>, io::Result<()>) {
+        let mut bytes = Vec::new();
+        let end = self.socket.read_to_end(&mut bytes).map(drop);
+        let is_stuck = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
+        assert!(!end.as_ref().is_err_and(is_stuck), "stuck after \"{}\"", bytes.escape_ascii());
+        (bytes, end)
     }
 
     /// The result of one read of at most `size` bytes; `None` if nothing arrives within `timeout`.

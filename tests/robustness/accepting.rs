@@ -24,13 +24,13 @@ fn a_worker_that_cannot_be_woken_at_first_serves_its_session_all_the_same() {
     let mut session = server.session();
     session.send(b"Michael\nexit\n");
     session.expect_last(b"Hello, Michael!\n");
-    server.process.stderr.wait_for("cannot wake a worker");
+    server.process.stderr.wait_for("cannot wake a thread");
     server.summary().expect(&[("opened", 1), ("exit", 1)]);
 }
 
 #[test]
-fn a_server_whose_workers_cannot_be_woken_at_first_stops_in_time() {
-    // The faults are still to come when the acceptor wakes the workers for the stop.
+fn a_server_whose_threads_cannot_be_woken_at_first_stops_in_time() {
+    // The faults are still to come when the threads are woken for the stop.
     let server = Server::start_faulty("wake:5", "tcp://127.0.0.1:0 --workers 1 --grace 5m");
     server.summary().expect(&[("opened", 0), ("ended", 0)]);
 }

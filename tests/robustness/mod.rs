@@ -23,6 +23,7 @@ mod silent_unixgram;
 mod slow_log;
 mod soak;
 mod stops;
+mod syscalls;
 mod threads;
 mod timeouts;
 mod udp_buffer;

@@ -1,0 +1,132 @@
+//! Every system call fails once: strace(1) makes it, and tables say what becomes of it. Errors are those
+//! that the man page of a call has and that Linux, a full machine or a sandbox really gives.
+//!
+//! Left out are calls that an injected error leaves undone where the system would have done them
+//! (close(2) frees the descriptor whatever it returns), and those whose errors are the C library's or
+//! Rust's to handle: memory, futexes, signal masks, the loader.
+
+mod client;
+mod running;
+mod start;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::{NamedTempFile, tempdir};
+
+use crate::harness::{Process, Server, skipped, wait_until};
+
+/// A system call that fails with this error, the given time that a thread calls it.
+#[derive(Clone, Copy, Debug)]
+struct Fault(&'static str, &'static str, u32);
+
+impl Fault {
+    /// `strace` that injects it and writes what it did to `trace`.
+    fn strace(self, trace: &NamedTempFile) -> Command {
+        let Self(call, error, when) = self;
+        let mut strace = Command::new("strace");
+        strace.arg("-o").arg(trace.path()).args(["-e", &format!("trace={call}")]);
+        strace.args(["-e", &format!("inject={call}:error={error}:when={when}")]);
+        strace
+    }
+
+    /// The same for `program` from its start on. The tracer is another process than it (`-D`).
+    fn strace_program(self, trace: &NamedTempFile, program: &Command) -> Command {
+        let mut strace = self.strace(trace);
+        strace.args(["-D", "-f", "-qq"]).arg(program.get_program()).args(program.get_args());
+        for (name, value) in program.get_envs() {
+            match value {
+                Some(value) => strace.env(name, value),
+                None => strace.env_remove(name),
+            };
+        }
+        strace
+    }
+}
+
+fn trace_file() -> NamedTempFile {
+    NamedTempFile::new().expect("a file")
+}
+
+/// How often a call was made to fail.
+fn injected(trace: &NamedTempFile) -> usize {
+    let trace = fs::read_to_string(trace.path()).expect("what strace wrote");
+    trace.matches("(INJECTED)").count()
+}
+
+/// Whether faults can be injected; skips the test if not.
+#[track_caller]
+fn can_inject() -> bool {
+    if !cfg!(target_arch = "x86_64") {
+        skipped("the tables have the system calls of x86-64");
+        return false;
+    }
+    let folder = tempdir().expect("a folder");
+    let mut probe = Command::new("strace");
+    probe.args(["-qq", "-e", "inject=chdir:error=EIO", "-o"]).arg(folder.path().join("trace"));
+    let can = probe.arg("true").status().is_ok_and(|status| status.success());
+    if !can {
+        skipped("no strace, or no right to trace");
+    }
+    can
+}
+
+/// The thread of `process` whose name begins with `name`; its own first thread if that is empty.
+#[track_caller]
+fn thread_of(process: &Process, name: &str) -> String {
+    let pid = process.pid().as_raw_nonzero().to_string();
+    if name.is_empty() {
+        return pid;
+    }
+    let is_it = |task: &Path| {
+        fs::read_to_string(task.join("comm")).is_ok_and(|comm| comm.starts_with(name))
+    };
+    let mut found = None;
+    // A new thread names itself.
+    wait_until(&format!("there is a thread '{name}'"), || {
+        let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("it is running");
+        found = tasks.map(|task| task.expect("a thread").path()).find(|task| is_it(task));
+        found.is_some()
+    });
+    let number = found.as_deref().and_then(Path::file_name).expect("it was waited for");
+    number.to_string_lossy().into_owned()
+}
+
+/// A fault in one thread of a server that runs, for as long as this lives.
+struct Attached {
+    strace: Process,
+    trace: NamedTempFile,
+}
+
+impl Attached {
+    /// `None`, and the test is skipped, if it is not permitted: ptrace(2) has rules for that.
+    #[track_caller]
+    fn to(server: &Server, thread: &str, fault: Fault) -> Option<Self> {
+        let trace = trace_file();
+        let mut strace = fault.strace(&trace);
+        let mut strace = Process::spawn(strace.args(["-p", &thread_of(&server.process, thread)]));
+        while let Some(line) = strace.stderr.next() {
+            if line.contains("attached") {
+                return Some(Self { strace, trace });
+            }
+        }
+        skipped("no right to trace a process that runs already");
+        None
+    }
+
+    /// How often the call has failed.
+    fn injected(&self) -> usize {
+        injected(&self.trace)
+    }
+
+    /// Ends it, and returns how often the call failed.
+    fn detach(mut self) -> usize {
+        // It may have ended with the server.
+        if self.strace.is_running() {
+            self.strace.interrupt();
+        }
+        self.strace.wait();
+        injected(&self.trace)
+    }
+}
