@@ -83,7 +83,12 @@ fn parse_v1(received: &[u8]) -> Result<Option<ProxyHeader>, ProxyHeaderError> {
     let too_long = Err(ProxyHeaderError::TooLong { limit: V1_MAX_LENGTH });
     let line = &received[..received.len().min(V1_MAX_LENGTH)];
     let is_whole = line.len() < V1_MAX_LENGTH;
-    let Some(end) = memchr2(b'\r', b'\n', line) else {
+    // Of an unknown connection everything is ignored but the end of the line.
+    let end = match line.starts_with(UNKNOWN) {
+        true => line.windows(2).position(|bytes| bytes == b"\r\n"),
+        false => memchr2(b'\r', b'\n', line),
+    };
+    let Some(end) = end else {
         return if is_whole { Ok(None) } else { too_long };
     };
     match &line[end..] {
@@ -97,7 +102,6 @@ fn parse_v1(received: &[u8]) -> Result<Option<ProxyHeader>, ProxyHeaderError> {
     } else if let Some(fields) = line.strip_prefix(TCP6) {
         parse_fields(fields, |address| address.parse().ok().map(Ipv6Addr::into)).map(Some)
     } else {
-        // What else the line has is ignored.
         Ok(None)
     };
     let source = source.map_err(ProxyHeaderError::Malformed)?;

@@ -394,11 +394,27 @@ fn an_empty_datagram_may_come_from_a_balancer() {
     let fake = FakeUdpServer::open();
     let endpoint = fake.endpoint();
     let client = Client::start(["check", &endpoint]);
-    let client_address = fake.receive().1;
-    fake.send(b"", client_address);
+    // Each try is answered so.
+    for _ in 0..3 {
+        let client_address = fake.receive().1;
+        fake.send(b"", client_address);
+    }
     let finished = client.wait();
     assert_eq!(finished.code, Some(1), "{finished:?}");
     assert!(finished.stdout_text().contains("a balancer without a backend"), "{finished:?}");
+}
+
+#[test]
+fn a_balancer_that_answers_for_one_server_of_two_is_asked_again() {
+    let fake = FakeUdpServer::open();
+    let endpoint = fake.endpoint();
+    let client = Client::start(["check", &endpoint]);
+    fake.send(b"", fake.receive().1);
+    let (message, client_address) = fake.receive();
+    fake.send(&[b"Hello, ", &*message, b"!"].concat(), client_address);
+    let finished = client.wait();
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert!(finished.stdout_text().contains(" at try 2"), "{finished:?}");
 }
 
 #[test]

@@ -35,7 +35,17 @@ impl<B> Balanced<B> {
     #[track_caller]
     pub(super) fn start(start: impl FnOnce(&Namespace) -> Option<B>) -> Option<Self> {
         let network = Namespace::create("")?;
-        let servers = network.run(Servers::start);
+        let servers = network.run(|| Servers::start(""));
+        Self::before(network, servers, start)
+    }
+
+    /// The same with these servers.
+    #[track_caller]
+    pub(super) fn before(
+        network: Namespace,
+        servers: Servers,
+        start: impl FnOnce(&Namespace) -> Option<B>,
+    ) -> Option<Self> {
         let balancer = start(&network)?;
         network.run(|| wait_until("the balancer listens", is_balancer_listening));
         Some(Self { network, servers, balancer })
@@ -58,17 +68,17 @@ struct Counted {
 }
 
 impl Counted {
-    fn start(address: &str) -> Self {
-        let mut server = Server::start(&format!("{address} --metrics=127.0.0.1:0"));
+    fn start(address: &str, options: &str) -> Self {
+        let mut server = Server::start(&format!("{address} --metrics=127.0.0.1:0 {options}"));
         let metrics = server.metrics();
         Self { server, metrics }
     }
 
-    /// Waits until one of `counters` counts something.
-    fn wait_for(&self, counters: &[&str]) {
+    /// Waits until one of `counters` has counted up to `count`.
+    fn wait_for(&self, count: f64, counters: &[&str]) {
         wait_until("the balancer gives the server its part", || {
             let scrape = Scrape::of(&self.metrics);
-            counters.iter().any(|counter| scrape.value(counter) > 0.0)
+            counters.iter().any(|counter| scrape.value(counter) >= count)
         });
     }
 
@@ -90,8 +100,25 @@ struct Restart {
 }
 
 impl Servers {
-    fn start() -> Self {
-        Self(SERVERS.map(|address| Some(Counted::start(address))))
+    pub(super) fn start(options: &str) -> Self {
+        Self(SERVERS.map(|address| Some(Counted::start(address, options))))
+    }
+
+    /// Opens a session at each.
+    pub(super) fn fill(self) -> (Self, [RawClient; 2]) {
+        let sessions = SERVERS.map(|address| {
+            let mut client = RawClient::connect(&format!("tcp://{address}"));
+            client.expect(b"Welcome!\n");
+            client
+        });
+        (self, sessions)
+    }
+
+    /// Waits until each has told this many clients that it is full.
+    pub(super) fn wait_for_rejections(&self, count: u32) {
+        for server in self.0.iter().flatten() {
+            server.wait_for(count.into(), &["hello_rejected_total{reason=\"full\"}"]);
+        }
     }
 
     /// Restarts each of them twice, in turn, in the course of the work of the clients.
@@ -106,10 +133,10 @@ impl Servers {
 
     fn restart(&mut self, server: usize) -> Restart {
         let old = self.0[server].take().expect("it runs");
-        old.wait_for(&["hello_messages_total", "hello_datagrams_total{outcome=\"greeted\"}"]);
+        old.wait_for(1.0, &["hello_messages_total", "hello_datagrams_total{outcome=\"greeted\"}"]);
         let begin = Instant::now();
         old.drain();
-        self.0[server] = Some(Counted::start(SERVERS[server]));
+        self.0[server] = Some(Counted::start(SERVERS[server], ""));
         Restart { begin, end: Instant::now() }
     }
 
@@ -117,7 +144,7 @@ impl Servers {
     pub(super) fn drain_after_a_session(self) -> [Summary; 2] {
         self.0.map(|server| {
             let server = server.expect("it runs");
-            server.wait_for(&["hello_sessions_total{end=\"exit\"}"]);
+            server.wait_for(1.0, &["hello_sessions_total{end=\"exit\"}"]);
             server.drain()
         })
     }
@@ -187,7 +214,7 @@ pub(super) fn expect_replies_after_a_half_close() {
     client.expect_last(b"Welcome!\nHello, Michael!\nHello, Tracy!\n");
 }
 
-fn connect() -> RawClient {
+pub(super) fn connect() -> RawClient {
     RawClient::connect(&format!("tcp://{BALANCER}"))
 }
 

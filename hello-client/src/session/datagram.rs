@@ -166,7 +166,7 @@ impl Candidates {
         mut ask: impl FnMut(&mut DatagramSession, u64, Deadline) -> Result<(), Error>,
     ) -> Result<DatagramSession, Error> {
         let Self { mut sessions, mut errors } = self;
-        let mut silences = Vec::new();
+        let (mut silences, mut empty) = (Vec::new(), None);
         for (round, deadline) in (0..).zip(rounds) {
             silences.clear();
             let mut index = 0;
@@ -177,6 +177,11 @@ impl Candidates {
                         let mut session = sessions.swap_remove(index);
                         session.connection.failed_addresses = (errors.len() + index) as u64;
                         return Ok(session);
+                    }
+                    // From a balancer, of which another server may answer the next one.
+                    Err(error) if error.reply.as_ref().is_some_and(Vec::is_empty) => {
+                        empty = Some(error);
+                        index += 1;
                     }
                     Err(error) if error.reply.is_some() => return Err(error),
                     Err(error) if error.kind == ErrorKind::Timeout => {
@@ -195,7 +200,7 @@ impl Candidates {
             }
         }
         silences.append(&mut errors);
-        Err(Error::join(silences))
+        Err(empty.unwrap_or_else(|| Error::join(silences)))
     }
 }
 
