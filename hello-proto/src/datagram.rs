@@ -19,7 +19,7 @@ const LINE_END: usize = 2;
 /// ```
 #[derive(Debug)]
 pub struct DatagramBuffer {
-    /// `Hello, `, then the space for a datagram, then one byte for `!`.
+    /// `Hello, `, then the space for a datagram, in which the end of its greeting fits, too.
     buffer: Vec<u8>,
     framing: Framing,
     limit: usize,
@@ -30,15 +30,14 @@ impl DatagramBuffer {
     #[must_use]
     pub fn new(framing: Framing, limit: usize) -> Self {
         let mut buffer = PREFIX.to_vec();
-        buffer.resize(PREFIX.len() + limit + LINE_END + 1 + SUFFIX.len(), 0);
+        buffer.resize(PREFIX.len() + limit + LINE_END + 1, 0);
         Self { buffer, framing, limit }
     }
 
     /// Where to receive a datagram. There is room for one byte more than a message and the end of a
     /// line take, so that a datagram that was cut to fit is seen to be over the limit.
     pub fn recv_buf(&mut self) -> &mut [u8] {
-        let end = self.buffer.len() - SUFFIX.len();
-        &mut self.buffer[PREFIX.len()..end]
+        &mut self.buffer[PREFIX.len()..]
     }
 
     /// The message in the first `length` bytes of [`recv_buf`](Self::recv_buf).

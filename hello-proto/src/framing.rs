@@ -65,10 +65,9 @@ impl Framing {
     // Left to itself the compiler calls it, which costs a third of a greeting.
     #[inline(always)]
     pub(crate) fn encode_parts<const N: usize>(self, parts: [&[u8]; N], out: &mut Vec<u8>) {
-        let length: usize = parts.iter().map(|part| part.len()).sum();
-        out.reserve(length + HEADER);
         match self {
             Self::Length => {
+                let length: usize = parts.iter().map(|part| part.len()).sum();
                 let length = u32::try_from(length).expect("messages are shorter than 4 GiB");
                 out.extend_from_slice(&length.to_be_bytes());
             }
