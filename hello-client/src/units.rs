@@ -69,9 +69,9 @@ mod tests {
         for (micros, expected) in [
             (0.04, "0.0 us"),
             (15.23, "15.2 us"),
-            (999.96, "1.00 ms"),
+            (999.95, "1.00 ms"),
             (1234.0, "1.23 ms"),
-            (999_996.0, "1.00 s"),
+            (999_995.0, "1.00 s"),
             (61_000_000.0, "61.00 s"),
         ] {
             assert_eq!(time(micros), expected);
@@ -88,5 +88,40 @@ mod tests {
             (plural(1, "message"), plural(0, "message")),
             ("1 message".into(), "0 messages".into())
         );
+    }
+
+    #[test]
+    fn what_is_not_known_is_a_dash() {
+        assert_eq!((time_or_dash(None), time_or_dash(Some(15.23))), ("-".into(), "15.2 us".into()));
+        assert_eq!(rate(None), "-/s");
+    }
+
+    #[test]
+    fn a_rate_of_100_and_more_is_a_whole_number() {
+        for (figure, expected) in [(0.0, "0.0/s"), (99.94, "99.9/s"), (100.0, "100/s")] {
+            assert_eq!(rate(Some(figure)), expected);
+        }
+        assert_eq!(rate(Some(12_345.6)), "12,346/s");
+    }
+
+    #[test]
+    fn a_part_of_nothing_is_no_percent() {
+        let percents = [(0, 0), (1, 8), (3, 4), (7, 7)].map(|(part, whole)| percent(part, whole));
+        assert_eq!(percents, [0.0, 12.5, 75.0, 100.0]);
+    }
+
+    #[test]
+    fn a_figure_above_its_limit_is_seen_to_be_above_it() {
+        for (figure, limit, expected) in
+            [(95.0, 10.0, "95.0"), (1.249, 1.2, "1.25"), (0.004, 0.0, "0.004"), (2.04, 2.0, "2.04")]
+        {
+            assert_eq!(with_digits_above(figure, limit), expected);
+        }
+    }
+
+    #[test]
+    fn figures_are_rounded_to_what_is_measured() {
+        assert_eq!(seconds(Duration::from_nanos(2_345_678_901)), 2.345679);
+        assert_eq!(thousandths(12.345678), 12.346);
     }
 }

@@ -268,3 +268,6 @@ fn is_local(address: IpAddr) -> bool {
     // Canonical, since an inherited socket may serve both families: there IPv4 is mapped into IPv6.
     address.to_canonical().is_loopback() || reached_from().is_ok_and(|local| local.ip() == address)
 }
+
+#[cfg(test)]
+mod tests;

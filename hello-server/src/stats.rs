@@ -256,4 +256,41 @@ mod tests {
              too-long=0 bad-source=0 unsent=0 errors=0 overflowed=0"
         );
     }
+
+    #[test]
+    fn every_cause_has_the_name_that_the_summary_has_for_it() {
+        assert_eq!(Cause::EndOfStream.name(), "end-of-stream");
+        assert_eq!(Cause::Lost.name(), "lost");
+    }
+
+    #[test]
+    fn every_client_that_is_rejected_is_counted_by_its_reason() {
+        let mut stats = ThreadStats::default();
+        for reason in [
+            ErrorReason::Full,
+            ErrorReason::TooManyFromAddress,
+            ErrorReason::TooManyFromAddress,
+            ErrorReason::ShuttingDown,
+            ErrorReason::ShuttingDown,
+            ErrorReason::ShuttingDown,
+        ] {
+            stats.reject(reason);
+        }
+        let stats = stats.counters().read();
+        let counters = [Counter::RejectedFull, Counter::RejectedAddress, Counter::RejectedShutdown];
+        assert_eq!(counters.map(|counter| stats.get(counter)), [1, 2, 3]);
+    }
+
+    #[test]
+    fn the_figures_of_threads_are_added_up() {
+        let mut sum = Stats::default();
+        for (opened, ended) in [(7, 3), (5, 4)] {
+            let mut stats = Stats::default();
+            stats.set(Counter::Opened, opened);
+            stats.set(Counter::Ended, ended);
+            sum += stats;
+        }
+        assert_eq!((sum.get(Counter::Opened), sum.get(Counter::Ended)), (12, 7));
+        assert_eq!((sum.open(), Stats::default().open()), (5, 0));
+    }
 }

@@ -158,4 +158,26 @@ mod tests {
         latency.record(Duration::ZERO, 1);
         assert_eq!(latency.summary().samples, 2);
     }
+
+    #[test]
+    fn a_round_trip_of_most_of_a_day_is_known_to_a_thousandth() {
+        let mut latency = Latency::new();
+        for hours in [20, 22, 23] {
+            latency.record(Duration::from_secs(hours * 60 * 60), 1);
+        }
+        let median = latency.summary().p50.expect("there are three");
+        assert!((median / (22.0 * 3600.0 * 1e6) - 1.0).abs() <= 0.001, "{median}");
+    }
+
+    #[test]
+    fn the_shortest_and_the_longest_are_exact() {
+        let mut latency = Latency::new();
+        assert_eq!((latency.shortest(), latency.longest()), (None, 0));
+        for nanos in [1_234_567, 12_345, 9_876_543] {
+            latency.record(Duration::from_nanos(nanos), 1);
+        }
+        assert_eq!(latency.shortest(), Some(Duration::from_nanos(12_345)));
+        assert_eq!(latency.longest(), 9_876_543);
+        assert_eq!(latency.brief()[2], Some(9876.543));
+    }
 }

@@ -254,6 +254,15 @@ mod tests {
         assert!(gaps.iter().any(|gap| gap.length() == Duration::from_secs(5)));
     }
 
+    #[test]
+    fn no_gap_is_dropped_before_there_are_twice_as_many_as_are_kept() {
+        let mut silence = Silence::new(Instant::now());
+        let start = silence.gap.start;
+        (1..2 * MAX as u32).for_each(|number| silence.replied(start + number * SHORTEST));
+        // And the one that has no end.
+        assert_eq!(silence.finish().len(), 2 * MAX);
+    }
+
     proptest! {
         #[test]
         fn threads_together_have_the_gaps_of_all_their_replies(

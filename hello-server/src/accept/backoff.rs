@@ -42,3 +42,24 @@ impl AcceptBackoff {
         self.until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepting_pauses_after_an_error_until_it_works_again() {
+        let mut backoff = AcceptBackoff::default();
+        assert_eq!(backoff.remaining(), Duration::ZERO);
+        let before = Instant::now();
+        backoff.start(&io::Error::other("no descriptors"));
+        let until = backoff.until.expect("it pauses");
+        assert!((before + PAUSE..=Instant::now() + PAUSE).contains(&until));
+
+        // Long enough for any machine to be seen in it.
+        backoff.until = Some(before + Duration::from_secs(3600));
+        assert!(backoff.remaining() > Duration::from_secs(1800));
+        backoff.clear();
+        assert_eq!(backoff.remaining(), Duration::ZERO);
+    }
+}

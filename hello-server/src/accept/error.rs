@@ -49,7 +49,9 @@ mod tests {
     fn an_error_that_is_not_known_pauses_accepting() {
         let class = |errno: Errno| AcceptError::from(&io::Error::from(errno));
         assert_eq!(class(Errno::AGAIN), AcceptError::WouldBlock);
-        assert_eq!(class(Errno::CONNABORTED), AcceptError::Aborted);
+        for errno in [Errno::CONNABORTED, Errno::HOSTUNREACH].iter().chain(ACCEPT_ERRORS) {
+            assert_eq!(class(*errno), AcceptError::Aborted);
+        }
         for errno in [Errno::MFILE, Errno::TIMEDOUT, Errno::ACCESS, Errno::INVAL] {
             assert_eq!(class(errno), AcceptError::Exhausted);
         }

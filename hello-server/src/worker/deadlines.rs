@@ -102,5 +102,17 @@ mod tests {
     #[test]
     fn the_end_of_time_is_never_reached() {
         assert_eq!(Time(1).after(Duration::MAX), Time::NEVER);
+        let mut deadlines = Deadlines::default();
+        deadlines.insert(Time::NEVER, 0);
+        assert_eq!(deadlines.next(), None);
+    }
+
+    #[test]
+    fn no_time_has_passed_since_a_later_moment() {
+        let (early, late) = (Time(1), Time(1).after(Duration::from_nanos(5)));
+        assert_eq!(
+            (late.since(early), early.since(late)),
+            (Duration::from_nanos(5), Duration::ZERO)
+        );
     }
 }
