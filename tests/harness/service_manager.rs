@@ -1,6 +1,7 @@
 //! What systemd does for a server: it holds the sockets, hands them to one process after the other,
 //! and hears from each how it is.
 
+use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
@@ -85,5 +86,17 @@ impl ServiceManager {
         let mut bytes = [0; 4096];
         let length = retry(|| self.notifications.recv(&mut bytes)).expect("a notification");
         String::from_utf8(bytes[..length].to_vec()).expect("text")
+    }
+
+    /// Fills the queue of notifications, so that there is no room for another one.
+    pub(crate) fn fill_notifications(&self) {
+        let send = || {
+            // Each from a socket of its own, whose send buffer is empty.
+            let socket = UnixDatagram::unbound()?;
+            socket.set_nonblocking(true)?;
+            socket.send_to(b"", self.path("notify"))
+        };
+        let full = (0..).find_map(|_| send().err()).expect("the queue has a bound");
+        assert_eq!(full.kind(), ErrorKind::WouldBlock, "{full}");
     }
 }
