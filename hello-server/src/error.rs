@@ -11,6 +11,12 @@ pub enum Error {
     /// An endpoint cannot be served.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The number of sockets that were handed over is none.
+    #[error("invalid LISTEN_FDS '{}': expected the number of sockets handed over", .value.escape_debug())]
+    ListenFds {
+        /// What stands there instead.
+        value: String,
+    },
     /// A socket that was handed over cannot be served.
     #[error("cannot serve file descriptor {descriptor}, which LISTEN_FDS hands over: {source}")]
     Inherited {

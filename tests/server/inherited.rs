@@ -8,7 +8,9 @@ use std::os::unix::net::{UnixDatagram, UnixListener};
 use rustix::process::Signal;
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::harness::{DatagramClient, RawClient, Server, ServiceManager, Summary, has_ipv6};
+use crate::harness::{
+    DatagramClient, Process, RawClient, Server, ServiceManager, Summary, has_ipv6,
+};
 
 const LOCALHOST: &str = "127.0.0.1:0";
 
@@ -143,9 +145,30 @@ fn what_waits_at_them_when_the_server_stops_is_left_to_the_next_one() {
 
 #[test]
 fn sockets_that_are_meant_for_another_process_are_not_taken() {
-    let setup = "export LISTEN_PID=1 LISTEN_FDS=1";
-    let server = Server::start_after(setup, "tcp://127.0.0.1:0");
-    assert_eq!(server.endpoints().len(), 1);
+    for setup in ["export LISTEN_PID=1 LISTEN_FDS=1", "export LISTEN_FDS=1"] {
+        let server = Server::start_after(setup, "tcp://127.0.0.1:0");
+        assert_eq!(server.endpoints().len(), 1);
+        server.stop();
+    }
+}
+
+#[test]
+fn a_number_of_sockets_that_cannot_be_is_an_error() {
+    for count in ["-1", "many", "", " 1", "1\n2", "4294967295", "2147483647", "65537"] {
+        let mut command = Server::command_after("export LISTEN_PID=$$", "tcp://127.0.0.1:0");
+        let finished = Process::spawn(command.env("LISTEN_FDS", count)).wait();
+        let shown = format!("'{}'", count.escape_debug());
+        finished.expect_error_line(1, &["invalid LISTEN_FDS", &shown]);
+    }
+}
+
+#[test]
+fn a_path_that_would_break_the_line_is_escaped() {
+    let mut manager = ServiceManager::new();
+    let path = manager.path("two\nlines.sock");
+    manager.hand_over(UnixListener::bind(&path).unwrap());
+    let server = manager.start("");
+    assert!(server.endpoints()[0].ends_with("/two\\nlines.sock"), "{:?}", server.endpoints());
     server.stop();
 }
 
@@ -155,7 +178,9 @@ fn what_cannot_be_served_is_an_error_that_names_the_descriptor() {
     let connected = TcpStream::connect(tcp.local_addr().unwrap()).unwrap();
     let seqpacket = Socket::new(Domain::UNIX, Type::SEQPACKET, None).unwrap();
     let unnamed = UnixDatagram::unbound().unwrap();
+    let unbound = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
     for (socket, why) in [
+        (unbound.into(), "a UDP socket without an address"),
         (File::open("/dev/null").unwrap().into(), "not a TCP, UDP or Unix socket"),
         (connected.into(), "not a listening socket"),
         (seqpacket.into(), "not a TCP, UDP or Unix socket"),
