@@ -1,10 +1,12 @@
 //! The command line.
 
 use std::env::{self, VarError};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
+use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ArgAction, Command, CommandFactory, FromArgMatches, Parser};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches, Parser};
 use hello_proto::{EndpointError, EndpointSpec};
 use hello_server::Config;
 use log::LevelFilter;
@@ -38,11 +40,13 @@ SIGQUIT drains it: open sessions go on until they end, at most for --grace befor
 A second one ends it at once. SIGUSR1 logs its counters.
 
 Sockets that a service manager hands over (LISTEN_FDS) are served with the options that they
-have, and what waits at them when the server stops is left to the next one.
+have, with O_NONBLOCK, TCP_NODELAY and IP_PKTINFO set where they are needed, and what waits at
+them when the server stops is left to the next one.
 
 Environment:
   HELLO_LISTEN        the endpoints, if none are given, separated by spaces
-  HELLO_MAX_SESSIONS  the value of --max-sessions; likewise for every other option
+  HELLO_MAX_SESSIONS  the value of --max-sessions; likewise for every other option. That of
+                      --proxy-protocol is 1, yes, true or 0, no, false; that of -v and -q how often
   RUST_LOG            what is logged, instead of -v and -q
 
 Exit codes:
@@ -129,9 +133,27 @@ fn addresses_from_env() -> Result<Vec<EndpointSpec>, clap::Error> {
     words.split_whitespace().map(parse).collect()
 }
 
+/// Takes its variable from an argument if that, or its opposite, is given on the command line.
+fn without_overridden(arg: Arg, given: &ArgMatches) -> Arg {
+    let is_given = |id: &str| given.value_source(id) == Some(ValueSource::CommandLine);
+    let is_overridden = match arg.get_id().as_str() {
+        "verbose" | "quiet" => is_given("verbose") || is_given("quiet"),
+        id => is_given(id),
+    };
+    if is_overridden { arg.env(Resettable::Reset) } else { arg }
+}
+
 /// Reads a command line, the program's name first.
 pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Cli, Exit> {
-    let cli = command().try_get_matches_from(words).and_then(|matches| {
+    let words: Vec<OsString> = words.into_iter().collect();
+    // First without the environment, so that an error is either of the one or of the other.
+    let mut command = match Cli::command().try_get_matches_from(&words) {
+        Ok(given) => command().mut_args(|arg| without_overridden(arg, &given)),
+        Err(error) if error.use_stderr() => return Err(Exit::Usage(one_line(&error))),
+        // The help shows the variables.
+        Err(_) => command(),
+    };
+    let cli = command.try_get_matches_from_mut(words).and_then(|matches| {
         let mut cli = Cli::from_arg_matches(&matches)?;
         if cli.config.addresses.is_empty() {
             cli.config.addresses = addresses_from_env()?;
@@ -140,7 +162,9 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Cli, Ex
     });
     match cli {
         Ok(cli) => Ok(cli),
-        Err(error) if error.use_stderr() => Err(Exit::Usage(one_line(&error))),
+        Err(error) if error.use_stderr() => {
+            Err(Exit::Usage(one_line(&error) + &origin(&command, &error)))
+        }
         Err(help) => {
             // Ignore a closed stdout.
             let _ = help.print();
@@ -164,22 +188,29 @@ fn one_line(error: &clap::Error) -> String {
         !line.starts_with("Usage:") && !line.starts_with("For more information")
     });
     let is_shown = |line: &&str| !line.is_empty() && !line.starts_with("tip: to pass ");
-    let message = message.filter(is_shown).collect::<Vec<_>>().join("; ").replace(":; ", ": ");
-    match origin(error) {
-        Some(variable) => format!("{message} (from {variable})"),
-        None => message,
-    }
+    message.filter(is_shown).collect::<Vec<_>>().join("; ").replace(":; ", ": ")
 }
 
-/// The variable that has an invalid value, if it is that of a variable.
-fn origin(error: &clap::Error) -> Option<String> {
-    let text = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(text),
-        _ => None,
+/// Names the variables that an error of the environment is about.
+fn origin(command: &Command, error: &clap::Error) -> String {
+    let is_meant = |arg: &&Arg| match error.kind() {
+        // It does not say which.
+        ErrorKind::InvalidUtf8 => {
+            let value = arg.get_env().map(env::var);
+            matches!(value, Some(Err(VarError::NotUnicode(_))))
+        }
+        _ => {
+            let name = ContextValue::String(arg.to_string());
+            [ContextKind::InvalidArg, ContextKind::PriorArg]
+                .iter()
+                .any(|kind| error.get(*kind) == Some(&name))
+        }
     };
-    let (option, value) = (text(ContextKind::InvalidArg)?, text(ContextKind::InvalidValue)?);
-    let option = option.strip_prefix("--")?.split(' ').next()?;
-    Some(variable(option)).filter(|name| env::var(name).as_ref() == Ok(value))
+    let variables = command.get_arguments().filter(is_meant).filter_map(Arg::get_env);
+    match variables.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" and ") {
+        none if none.is_empty() => none,
+        variables => format!(" (from {variables})"),
+    }
 }
 
 /// What an option of nc, nginx or iperf3, which this program does not have, is called here.

@@ -1,5 +1,8 @@
 //! Every option of the server may also come from the environment.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
 use crate::harness::{Finished, Process, RawClient, Server, Summary};
 
 /// Runs a server that does not get as far as serving.
@@ -48,6 +51,36 @@ fn the_command_line_overrides_the_environment() {
 }
 
 #[test]
+fn a_flag_on_the_command_line_overrides_the_variable_of_its_opposite() {
+    let variables = [("HELLO_VERBOSE", "2")];
+    let finished = start(&variables, "tcp://127.0.0.1:0 -q", 1).stop();
+    assert_eq!(finished.stderr, "");
+    start(&[("HELLO_QUIET", "0")], "tcp://127.0.0.1:0 -v", 1).stop();
+}
+
+#[test]
+fn opposite_variables_are_a_usage_error_that_names_both() {
+    let finished = run(&[("HELLO_VERBOSE", "1"), ("HELLO_QUIET", "1")], "");
+    finished.expect_error_line(2, &["HELLO_VERBOSE", "HELLO_QUIET"]);
+}
+
+#[test]
+fn an_error_of_the_command_line_names_no_variable() {
+    let finished = run(&[("HELLO_WORKERS", "many")], "--workers many");
+    finished.expect_error_line(2, &["--workers"]);
+    assert!(!finished.stderr.contains("HELLO_WORKERS"), "{finished:?}");
+}
+
+#[test]
+fn a_variable_that_is_not_text_is_a_usage_error_that_names_it() {
+    for name in ["HELLO_WORKERS", "HELLO_LISTEN"] {
+        let value = OsStr::from_bytes(b"\xff");
+        let finished = Process::spawn(Server::command("").env(name, value)).wait();
+        finished.expect_error_line(2, &[name]);
+    }
+}
+
+#[test]
 fn an_empty_variable_is_as_one_that_is_not_set() {
     let variables = [("HELLO_LISTEN", ""), ("HELLO_WORKERS", ""), ("HELLO_METRICS", "")];
     start(&variables, "tcp://127.0.0.1:0", 1).stop();
@@ -81,6 +114,8 @@ fn an_invalid_variable_is_a_usage_error_that_names_it() {
         ("HELLO_LOG_FORMAT", "xml", "--log-format"),
         ("HELLO_PROXY_PROTOCOL", "v2", "--proxy-protocol"),
         ("HELLO_METRICS", "9464", "the host is missing"),
+        ("HELLO_VERBOSE", "300", "--verbose"),
+        ("HELLO_QUIET", "-1", "--quiet"),
         ("HELLO_LISTEN", "127.0.0.1:0 9999", "'9999': the host is missing"),
     ] {
         let finished = run(&[(name, value)], "");
