@@ -21,6 +21,8 @@ pub(crate) struct Monitor {
     /// close sockets, and a counter must not go back.
     overflowed: AtomicU64,
     dropped_log_lines: Arc<AtomicU64>,
+    /// Connections that wait for their PROXY protocol header.
+    waiting: Arc<AtomicU64>,
     started: SystemTime,
 }
 
@@ -33,6 +35,7 @@ impl Monitor {
             dropped_before: 0,
             overflowed: AtomicU64::new(0),
             dropped_log_lines,
+            waiting: Arc::default(),
             started: SystemTime::now(),
         }
     }
@@ -62,6 +65,15 @@ impl Monitor {
         let before = self.overflowed.fetch_max(overflowed, Ordering::Relaxed);
         total.set(Counter::Overflowed, overflowed.max(before));
         total
+    }
+
+    /// Where the acceptor says how many connections wait for their header.
+    pub(crate) fn waiting_gauge(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.waiting)
+    }
+
+    pub(crate) fn waiting(&self) -> u64 {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     pub(crate) fn dropped_log_lines(&self) -> u64 {

@@ -134,6 +134,7 @@ impl Running {
             pool,
             admission,
             capacity.rejections,
+            monitor.waiting_gauge(),
             monitor.thread(),
         )?;
         wakers.push(acceptor.waker());
@@ -208,7 +209,7 @@ impl Running {
 
     fn report(&self) {
         let stats = self.monitor.stats();
-        info!("running: open={}; {stats}", stats.open());
+        info!("running: open={} waiting={}; {stats}", stats.open(), self.monitor.waiting());
     }
 
     fn stop(&self, drain: Duration) {

@@ -1,6 +1,7 @@
 //! Idle means idle: threads sleep until there is something to do, and a stop wakes them.
 
 use std::collections::BTreeMap;
+use std::net::TcpListener;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::threads::{Thread, asleep, threads};
-use crate::harness::{DatagramClient, RawClient, Server, has_ipv6, wait_until};
+use crate::harness::{DatagramClient, RawClient, Server, ServiceManager, has_ipv6, wait_until};
 
 /// Every kind of endpoint; a wildcard address is received from in another way than one address.
 fn every_endpoint(folder: &Path) -> Vec<String> {
@@ -29,9 +30,14 @@ fn every_endpoint(folder: &Path) -> Vec<String> {
 /// Asserts that no thread of the server is woken for two seconds.
 #[track_caller]
 fn expect_no_wake_up(server: &Server) {
-    let before = asleep(server);
     // What is measured is a length of time.
-    thread::sleep(Duration::from_secs(2));
+    expect_no_wake_up_by(server, || thread::sleep(Duration::from_secs(2)));
+}
+
+#[track_caller]
+fn expect_no_wake_up_by(server: &Server, scene: impl FnOnce()) {
+    let before = asleep(server);
+    scene();
     let after = threads(server);
     let woken: BTreeMap<&str, u64> = after
         .iter()
@@ -40,7 +46,7 @@ fn expect_no_wake_up(server: &Server) {
         })
         .filter(|(_, count)| *count > 0)
         .collect();
-    assert!(woken.is_empty(), "in two seconds, these threads were woken: {woken:?}");
+    assert!(woken.is_empty(), "these threads were woken: {woken:?}");
     let names = |threads: &BTreeMap<String, Thread>| threads.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&before), names(&after), "no thread has come or gone");
 }
@@ -83,7 +89,7 @@ fn a_server_whose_clients_have_left_is_not_woken_either() {
     // A client sees the end of its session before its place is free.
     wait_until("all sessions have ended", || {
         server.process.signal(Signal::USR1);
-        server.process.stderr.wait_for("running: ").contains("running: open=0;")
+        server.process.stderr.wait_for("running: ").contains("running: open=0 waiting=0;")
     });
     // One that was rejected is gone as well.
     let sessions: Vec<RawClient> = (0..5).map(|_| server.session()).collect();
@@ -104,6 +110,30 @@ fn idle_sessions_wake_a_server_for_their_deadlines_alone() {
         session.expect(b"Hello, Michael!\n");
     }
     expect_no_wake_up(&server);
+}
+
+#[test]
+fn a_server_that_drains_is_not_woken_for_the_clients_of_the_next_one() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let manager = ServiceManager::with([listener.into()]);
+    let mut old = manager.start("--grace 1h --idle-timeout 0 --proxy-protocol");
+    let stays = RawClient::connect(old.endpoint("tcp"));
+    wait_until("it waits for its header", || {
+        old.process.signal(Signal::USR1);
+        old.process.stderr.wait_for("running: ").contains(" waiting=1;")
+    });
+    old.process.signal(Signal::QUIT);
+    old.process.stderr.wait_for("SIGQUIT: draining");
+    let new = manager.start("");
+    expect_no_wake_up_by(&old, || {
+        for _ in 0..20 {
+            let mut client = new.session();
+            client.send(b"exit\n");
+            client.expect_last(b"");
+        }
+    });
+    drop(stays);
+    old.stopped();
 }
 
 /// The grace is longer than a test waits, so that one thread that is not woken fails it.

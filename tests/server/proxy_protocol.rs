@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::harness::{DEADLINE, DatagramClient, RawClient, Server, Summary};
+use crate::harness::{DEADLINE, DatagramClient, RawClient, Scrape, Server, Summary, wait_until};
 
 const V1: &[u8] = b"PROXY TCP4 192.0.2.1 192.0.2.9 56324 9999\r\n";
 
@@ -150,6 +150,39 @@ fn a_connection_that_waits_for_its_header_takes_a_place_and_gives_it_back() {
     expect_closed(waits);
     let _next = session(&server, V1);
     server.summary().expect(&[("opened", 1), ("refused-full", 1), ("refused-proxy-header", 1)]);
+}
+
+#[test]
+fn connections_that_wait_for_their_header_are_in_the_metrics_and_in_the_report() {
+    let mut server = Server::start(&format!("{TCP} --max-sessions 3 --metrics=127.0.0.1:0"));
+    let metrics = server.metrics();
+    let waits = [server.connect(), server.connect()];
+    let _session = session(&server, V1);
+    server.connect().expect_last(b"Error: server is full\n");
+    let scrape = Scrape::of(&metrics);
+    assert_eq!(scrape.value("hello_connections_waiting"), 2.0, "{}", scrape.text);
+    assert_eq!(scrape.value("hello_sessions_open"), 1.0, "{}", scrape.text);
+    server.process.signal(Signal::USR1);
+    let line = server.process.stderr.wait_for("running: ");
+    assert!(line.contains("running: open=1 waiting=2; sessions opened=1 "), "{line}");
+    drop(waits);
+    wait_until("none waits any more", || {
+        Scrape::of(&metrics).value("hello_connections_waiting") == 0.0
+    });
+}
+
+#[test]
+fn a_header_may_be_split_by_urgent_bytes() {
+    let server = Server::start(TCP);
+    for place in [0, 3, 20, V1.len() - 1] {
+        let mut client = server.connect();
+        let (one, other) = V1.split_at(place);
+        client.send(one);
+        client.send_urgent(b'!');
+        client.send(&[other, b"Michael\n"].concat());
+        client.expect(b"Welcome!\nHello, Michael!\n");
+    }
+    server.summary().expect(&[("opened", 4), ("refused-proxy-header", 0)]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The thread that accepts clients and dispatches them to the pool, or rejects them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use std::{io, mem};
 
@@ -47,6 +48,8 @@ pub(crate) struct Acceptor {
     admission: Arc<Admission>,
     /// With the PROXY protocol.
     arrivals: Option<Arrivals>,
+    /// How many wait for their header, for the monitor.
+    waiting: Arc<AtomicU64>,
     rejections: Rejections,
     rejected: LogLimiter,
     backoff: AcceptBackoff,
@@ -62,6 +65,7 @@ impl Acceptor {
         pool: Pool,
         admission: Arc<Admission>,
         max_rejections: usize,
+        waiting: Arc<AtomicU64>,
         stats: ThreadStats,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
@@ -73,6 +77,7 @@ impl Acceptor {
         }
         Ok(Self {
             arrivals: shared.proxy_protocol.then(|| Arrivals::new(shared.idle_timeout)),
+            waiting,
             rejections: Rejections::new(shared.framing, slots.len(), max_rejections),
             shared,
             poll,
@@ -120,12 +125,15 @@ impl Acceptor {
     }
 
     fn poll_once(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+        if let Some(arrivals) = &self.arrivals {
+            self.waiting.store(arrivals.len() as u64, Ordering::Relaxed);
+        }
         poll(&mut self.poll, events, timeout)?;
         for event in events.iter() {
             match event.token() {
                 WAKE => {}
                 Token(slot) if slot < self.listeners.len() => self.listeners[slot].readable = true,
-                token if Arrivals::owns(token) => self.on_arrival(token, event.is_read_closed()),
+                token if Arrivals::owns(token) => self.on_arrival(token),
                 token => self.rejections.on_ready(token, self.poll.registry()),
             }
         }
@@ -188,9 +196,9 @@ impl Acceptor {
         }
     }
 
-    fn on_arrival(&mut self, token: Token, read_closed: bool) {
+    fn on_arrival(&mut self, token: Token) {
         if let Some(arrivals) = &mut self.arrivals
-            && let Some(arrived) = arrivals.on_ready(token, read_closed, self.poll.registry())
+            && let Some(arrived) = arrivals.on_ready(token, self.poll.registry())
         {
             self.arrived(arrived);
         }
@@ -241,7 +249,9 @@ impl Acceptor {
     /// Closes the listeners. Those in their backlogs are told why they are not served, or still
     /// served if the server drains; what waits at an inherited one is for the next server.
     fn stop(mut self, events: &mut Events) -> io::Result<()> {
-        self.listeners.retain(|slot| !slot.listener.is_inherited());
+        for slot in self.listeners.extract_if(.., |slot| slot.listener.is_inherited()) {
+            slot.listener.deregister(self.poll.registry());
+        }
         self.listeners.iter().for_each(|slot| slot.listener.stop());
         loop {
             let serves = self.shared.serves_sessions();
@@ -268,7 +278,8 @@ impl Acceptor {
 
     /// There is nobody whom it may still have to admit.
     fn is_done(&self) -> bool {
-        self.listeners.is_empty() && self.arrivals.as_ref().is_none_or(Arrivals::is_empty)
+        self.listeners.is_empty()
+            && self.arrivals.as_ref().is_none_or(|arrivals| arrivals.len() == 0)
     }
 
     /// Tells those whose header has not arrived why they are not served.

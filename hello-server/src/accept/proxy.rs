@@ -41,16 +41,24 @@ pub(super) enum HeaderError {
 /// A connection that does not wait any more: who its client is, or why it has none.
 pub(super) type Arrived = (Arrival, Result<Peer, HeaderError>);
 
-/// The connections that wait for their header. What a client has sent stays in the receive queue until
-/// the header is complete, so that one that waits has no buffer here, and what follows the header is
-/// left to its session.
+/// A connection that waits for its header.
+#[derive(Debug)]
+struct Waiting {
+    arrival: Arrival,
+    accepted: Instant,
+    /// What has arrived of its header: less than [`ProxyHeader::MAX_LENGTH`].
+    received: Vec<u8>,
+}
+
+/// The connections that wait for their header. No byte that follows a header is read: it is left to the
+/// session.
 #[derive(Debug)]
 pub(super) struct Arrivals {
     /// From when a connection was accepted, however much of its header has arrived.
     timeout: Option<Duration>,
     next_token: usize,
-    /// With when they were accepted, by their tokens, and so the oldest first.
-    waiting: BTreeMap<usize, (Arrival, Instant)>,
+    /// By their tokens, and so the oldest first.
+    waiting: BTreeMap<usize, Waiting>,
     buffer: Vec<u8>,
 }
 
@@ -64,8 +72,8 @@ impl Arrivals {
         Self { timeout, next_token: Self::FIRST_TOKEN, waiting: BTreeMap::new(), buffer }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
     }
 
     /// Whether this is the token of a connection that waits, or has waited.
@@ -75,36 +83,26 @@ impl Arrivals {
 
     /// Reads the header of a new connection, or keeps the connection until there is one.
     pub(super) fn push(&mut self, arrival: Arrival, registry: &Registry) -> Option<Arrived> {
-        if let Some(header) = self.read(&arrival) {
-            return Some((arrival, header));
+        let mut waiting = Waiting { arrival, accepted: Instant::now(), received: Vec::new() };
+        if let Some(header) = waiting.read(&mut self.buffer) {
+            return Some((waiting.arrival, header));
         }
         let token = self.next_token;
         self.next_token += 1;
         // There is an event for what has arrived in the meantime.
-        if let Err(error) = arrival.stream.register(registry, Token(token), Interest::READABLE) {
-            return Some((arrival, Err(error.into())));
+        let stream = &waiting.arrival.stream;
+        if let Err(error) = stream.register(registry, Token(token), Interest::READABLE) {
+            return Some((waiting.arrival, Err(error.into())));
         }
-        self.waiting.insert(token, (arrival, Instant::now()));
+        self.waiting.insert(token, waiting);
         None
     }
 
-    /// Reads the header of a connection that has waited. `read_closed`: nothing more will arrive.
-    pub(super) fn on_ready(
-        &mut self,
-        token: Token,
-        read_closed: bool,
-        registry: &Registry,
-    ) -> Option<Arrived> {
-        let (arrival, accepted) = self.waiting.remove(&token.0)?;
-        let header =
-            self.read(&arrival).or_else(|| read_closed.then_some(Err(HeaderError::Incomplete)));
-        match header {
-            Some(header) => Some(leave(arrival, header, registry)),
-            None => {
-                self.waiting.insert(token.0, (arrival, accepted));
-                None
-            }
-        }
+    /// Reads the header of a connection that has waited.
+    pub(super) fn on_ready(&mut self, token: Token, registry: &Registry) -> Option<Arrived> {
+        let header = self.waiting.get_mut(&token.0)?.read(&mut self.buffer)?;
+        let waiting = self.waiting.remove(&token.0)?;
+        Some(leave(waiting.arrival, header, registry))
     }
 
     /// The next connection that has waited too long, or whose header arrived while this process stood
@@ -114,48 +112,59 @@ impl Arrivals {
         if !self.remaining()?.is_zero() {
             return None;
         }
-        let (_, (arrival, _)) = self.waiting.pop_first()?;
-        let header = self.read(&arrival).unwrap_or(Err(HeaderError::Late(timeout)));
-        Some(leave(arrival, header, registry))
+        let (_, mut waiting) = self.waiting.pop_first()?;
+        let header = waiting.read(&mut self.buffer).unwrap_or(Err(HeaderError::Late(timeout)));
+        Some(leave(waiting.arrival, header, registry))
     }
 
     /// How long none of them has waited too long.
     pub(super) fn remaining(&self) -> Option<Duration> {
-        let (_, (_, accepted)) = self.waiting.first_key_value()?;
-        Some(self.timeout?.saturating_sub(accepted.elapsed()))
+        let (_, oldest) = self.waiting.first_key_value()?;
+        Some(self.timeout?.saturating_sub(oldest.accepted.elapsed()))
     }
 
     /// Takes out a connection whose header nobody will wait for.
     pub(super) fn pop(&mut self, registry: &Registry) -> Option<Arrival> {
-        let (_, (arrival, _)) = self.waiting.pop_first()?;
+        let (_, Waiting { arrival, .. }) = self.waiting.pop_first()?;
         let _ = arrival.stream.deregister(registry);
         Some(arrival)
     }
-
-    /// Who the client is, or why it has none; `None` as long as the header is not complete.
-    fn read(&mut self, arrival: &Arrival) -> Option<Result<Peer, HeaderError>> {
-        read(arrival, &mut self.buffer).transpose()
-    }
 }
 
-fn read(arrival: &Arrival, buffer: &mut [u8]) -> Result<Option<Peer>, HeaderError> {
-    let received = match arrival.stream.peek(buffer)? {
-        None => return Ok(None),
-        Some(0) => return Err(HeaderError::Unused),
-        Some(count) => &buffer[..count],
-    };
-    let invalid = |error| HeaderError::Invalid { error, received: quoted(received) };
-    let Some(header) = ProxyHeader::parse(received).map_err(invalid)? else {
-        return Ok(None);
-    };
-    let mut unread = &mut buffer[..header.length];
-    while !unread.is_empty() {
-        match arrival.stream.read(unread)? {
-            None | Some(0) => return Err(HeaderError::Incomplete),
-            Some(count) => unread = &mut unread[count..],
+impl Waiting {
+    /// Who the client is, or why it has none; `None` as long as the header is not complete.
+    fn read(&mut self, buffer: &mut [u8]) -> Option<Result<Peer, HeaderError>> {
+        self.try_read(buffer).transpose()
+    }
+
+    /// Looks at what has arrived before it reads it, up to the end of the header. One look is not
+    /// enough: it ends at an urgent byte, and a receive queue may be smaller than a header.
+    fn try_read(&mut self, buffer: &mut [u8]) -> Result<Option<Peer>, HeaderError> {
+        let Self { arrival: Arrival { stream, peer, .. }, received, .. } = self;
+        loop {
+            let known = received.len();
+            buffer[..known].copy_from_slice(received);
+            let end = match stream.peek(&mut buffer[known..])? {
+                None => return Ok(None),
+                Some(0) if received.is_empty() => return Err(HeaderError::Unused),
+                Some(0) => return Err(HeaderError::Incomplete),
+                Some(count) => known + count,
+            };
+            let invalid = |error| HeaderError::Invalid { error, received: quoted(&buffer[..end]) };
+            let header = ProxyHeader::parse(&buffer[..end]).map_err(invalid)?;
+            let mut unread = &mut buffer[known..header.map_or(end, |header| header.length)];
+            while !unread.is_empty() {
+                match stream.read(unread)? {
+                    None | Some(0) => return Err(HeaderError::Incomplete),
+                    Some(count) => unread = &mut unread[count..],
+                }
+            }
+            match header {
+                Some(header) => return Ok(Some(header.source.map_or(peer.clone(), Peer::Ip))),
+                None => received.extend_from_slice(&buffer[known..end]),
+            }
         }
     }
-    Ok(Some(header.source.map_or_else(|| arrival.peer.clone(), Peer::Ip)))
 }
 
 /// What becomes of a connection that has waited: its next events are for others.

@@ -53,4 +53,11 @@ impl Listener {
     pub(crate) fn register(&self, registry: &Registry, token: Token) -> io::Result<()> {
         registry.register(&mut SourceFd(&self.socket.as_raw_fd()), token, Interest::READABLE)
     }
+
+    /// Asks for no more events: closing does not end them as long as the socket is open elsewhere.
+    pub(crate) fn deregister(&self, registry: &Registry) {
+        if let Err(error) = registry.deregister(&mut SourceFd(&self.socket.as_raw_fd())) {
+            debug!("the next server's clients wake this one, too: {error}");
+        }
+    }
 }

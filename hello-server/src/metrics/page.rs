@@ -74,6 +74,10 @@ pub(super) fn render(monitor: &Monitor) -> String {
 
 fn write(page: &mut String, monitor: &Monitor, stats: &Stats) -> fmt::Result {
     single(page, "hello_sessions_open", "gauge", "Sessions open now.", stats.open())?;
+    let (name, waiting) = ("hello_connections_waiting", monitor.waiting());
+    let help =
+        "Connections that wait for their PROXY protocol header; they count for --max-sessions.";
+    single(page, name, "gauge", help, waiting)?;
     for (name, help, samples) in COUNTERS {
         head(page, name, "counter", help)?;
         for (labels, counter) in *samples {
