@@ -160,7 +160,9 @@ impl Waiting {
                 }
             }
             match header {
-                Some(header) => return Ok(Some(header.source.map_or(peer.clone(), Peer::Ip))),
+                Some(header) => {
+                    return Ok(Some(header.source.map_or_else(|| peer.clone(), Peer::Ip)));
+                }
                 None => received.extend_from_slice(&buffer[known..end]),
             }
         }
