@@ -209,7 +209,11 @@ impl Running {
 
     fn report(&self) {
         let stats = self.monitor.stats();
-        info!("running: open={} waiting={}; {stats}", stats.open(), self.monitor.waiting());
+        let waiting = match self.config.proxy_protocol {
+            true => format!("; proxy headers waiting={}", self.monitor.waiting()),
+            false => String::new(),
+        };
+        info!("running: open={}; {stats}{waiting}", stats.open());
     }
 
     fn stop(&self, drain: Duration) {

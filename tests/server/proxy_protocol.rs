@@ -164,7 +164,8 @@ fn connections_that_wait_for_their_header_are_in_the_metrics_and_in_the_report()
     assert_eq!(scrape.value("hello_sessions_open"), 1.0, "{}", scrape.text);
     server.process.signal(Signal::USR1);
     let line = server.process.stderr.wait_for("running: ");
-    assert!(line.contains("running: open=1 waiting=2; sessions opened=1 "), "{line}");
+    assert!(line.contains("running: open=1; sessions opened=1 "), "{line}");
+    assert!(line.contains("; proxy headers waiting=2"), "{line}");
     drop(waits);
     wait_until("none waits any more", || {
         Scrape::of(&metrics).value("hello_connections_waiting") == 0.0
