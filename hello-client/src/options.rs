@@ -93,7 +93,7 @@ after that another one for how long it was down, from when the connection was lo
 the first lost message was sent. Its name is looked up again meanwhile, at most once
 a second; over UDP, where nothing is refused, after three messages lost in a row.
 
---json-lines prints an object an event, with its type and the time (RFC 3339, UTC) at
+--json-lines prints one object per event, with its type and the time (RFC 3339, UTC) at
 which it happened; with several endpoints, with its endpoint; and what else there is:
   reply, late        seq, rtt_us; late is a reply to a message that was lost before
   lost, wrong        seq, error: {kind, message}; a wrong reply may be to none
@@ -183,7 +183,7 @@ pub(crate) struct BenchOptions {
     /// How many messages in flight on each connection
     ///
     /// With --rate, the most; over udp and unixgram a message then leaves when it is
-    /// due, however many are in flight. --framing raw can tell only 1.
+    /// due, however many are in flight. With --framing raw only 1 is possible.
     #[arg(long, value_name = "N", value_parser = count::<u64>(), default_value = "1")]
     #[arg(verbatim_doc_comment)]
     pub(crate) pipeline: u64,

@@ -11,8 +11,8 @@
 //!
 //! The files in the order to read them: `framing.rs` (where a message ends), `greeting.rs`,
 //! `session/server.rs` and `session/client.rs` (the two sides of a stream), `datagram.rs`, `endpoint.rs`
-//! (what a person writes for an address), `error.rs`. `examples/` has a blocking server and a client on
-//! top of it, of less than 60 lines each.
+//! (what a person writes for an address), `proxy.rs` (the header of a proxy), `error.rs`. `examples/` has
+//! a blocking server and a client on top of it, of less than 60 lines each.
 //!
 //! # Messages and greetings
 //!

@@ -156,7 +156,7 @@ impl DatagramLoop {
         poll(&mut self.poll, events, None)
     }
 
-    /// Receives and answers one datagram; whether there may be another one.
+    /// Receives and answers one datagram. Returns false when there is no other one.
     fn serve_one(&mut self) -> io::Result<bool> {
         let (length, source) = match self.receive() {
             Ok(received) => received,

@@ -163,7 +163,8 @@ impl Worker {
         }
     }
 
-    /// Opens sessions for the streams that were sent, at most [`MAX_NEW`]; whether there were any.
+    /// Opens sessions for the streams that were sent, at most [`MAX_NEW`]. Returns true if there
+    /// were any.
     fn drain_inbox(&mut self) -> bool {
         for taken in 0..MAX_NEW {
             match self.inbox.jobs.try_recv() {

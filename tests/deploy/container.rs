@@ -27,7 +27,8 @@ fn words(exec_form: &str) -> Vec<String> {
 fn a_server_run_as_the_containerfile_says_is_healthy_and_lets_a_session_finish_when_stopped() {
     assert_eq!(words(&instruction("ENTRYPOINT")), ["/hello-server"]);
     let environment = instruction("ENV");
-    let (_, endpoints) = environment.split_once('=').expect("a variable");
+    let endpoints = environment.strip_prefix("HELLO_LISTEN=").expect("a variable");
+    let (endpoints, _) = endpoints.split_once(' ').expect("another one");
     let healthcheck = instruction("HEALTHCHECK");
     let (_, healthcheck) = healthcheck.split_once("CMD ").expect("a command");
     let healthcheck = words(healthcheck);

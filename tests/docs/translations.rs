@@ -1,4 +1,4 @@
-//! A document and its translation show the same commands with the same output, in the same sections.
+//! A document and its translation have the same sections, and the same consoles in them.
 
 use std::fs;
 use std::path::Path;

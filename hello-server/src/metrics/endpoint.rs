@@ -200,7 +200,7 @@ impl Connection {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
-    /// Does what is possible now; whether the connection goes on.
+    /// Does what is possible now. Returns true if the connection goes on.
     fn on_ready(
         &mut self,
         token: Token,

@@ -12,8 +12,8 @@ pub(crate) fn inode(socket: &OwnedFd) -> Option<u64> {
 }
 
 /// The sum of the sockets' own counters, each the last column of its line in `/proc/net/udp`
-/// (proc(5)); 0 where the system does not tell. It is read once, so it costs nothing while datagrams
-/// come.
+/// (proc(5)); 0 where the system does not tell. It is read when somebody asks, so it costs nothing while
+/// datagrams come.
 pub(crate) fn udp_drops(inodes: &HashSet<u64>) -> u64 {
     let tables = ["/proc/self/net/udp", "/proc/self/net/udp6"].map(fs::read_to_string);
     tables.iter().flatten().map(|table| drops(table, inodes)).sum()
