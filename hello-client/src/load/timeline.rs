@@ -79,15 +79,17 @@ impl Timeline {
     fn turn_over(&mut self, now: Instant) {
         while let Some(until) = self.until.filter(|until| now >= *until) {
             let stats = mem::replace(&mut self.stats, Stats::new(self.warm_until));
-            let mut passed = 1;
-            match self.intervals.try_send(Interval { stats, until }) {
-                Ok(()) => self.count += 1,
+            let passed = match self.intervals.try_send(Interval { stats, until }) {
+                Ok(()) => {
+                    self.count += 1;
+                    1
+                }
                 Err(TrySendError::Full(current) | TrySendError::Disconnected(current)) => {
                     self.stats = current.stats;
                     let lengths = (now - until).as_nanos() / self.length.as_nanos();
-                    passed += u32::try_from(lengths).unwrap_or(u32::MAX - 1);
+                    u32::try_from(lengths + 1).unwrap_or(u32::MAX)
                 }
-            }
+            };
             let next = until.checked_add(self.length.saturating_mul(passed));
             let is_last = self.count + 1 == Self::MAX_INTERVALS;
             let is_before_end = |next: &Instant| self.end.is_none_or(|end| *next < end);

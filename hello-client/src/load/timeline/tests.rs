@@ -114,6 +114,23 @@ fn an_interval_is_over_by_the_clock_though_nothing_happens() {
 }
 
 #[test]
+fn an_interval_that_cannot_be_handed_over_goes_on_to_one_of_the_next_ends() {
+    let plan = plan(None);
+    let at = |half_seconds| plan.warm_until + half_seconds * SECOND / 2;
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let mut timeline = Timeline::new(&plan, SECOND, sender);
+    // Nobody takes the first one until the second one and the third one are over, too.
+    for half_seconds in [3, 7] {
+        timeline.on_tick(at(half_seconds), &|| None);
+    }
+    assert_eq!(receiver.try_recv().map(|interval| interval.until), Ok(at(2)));
+    timeline.on_tick(at(8), &|| None);
+    assert_eq!(receiver.try_recv().map(|interval| interval.until), Ok(at(8)));
+    timeline.on_tick(at(10), &|| None);
+    assert_eq!(receiver.try_recv().map(|interval| interval.until), Ok(at(10)));
+}
+
+#[test]
 fn the_last_of_the_most_intervals_goes_on_to_the_end() {
     let plan = plan(None);
     let (sender, receiver) = mpsc::sync_channel(9);
