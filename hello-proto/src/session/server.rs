@@ -198,11 +198,10 @@ mod tests {
     }
 
     #[test]
-    fn a_last_line_without_lf_is_answered() {
-        assert_eq!(
-            answer_lines(b"Bob"),
-            ("Welcome!\nHello, Bob!\n".to_owned(), SessionEnd::EndOfStream)
-        );
+    fn a_last_line_without_lf_is_answered_and_counted() {
+        let (replies, end, messages) = answer(Framing::Line, &[b"Bob\nEve"]);
+        assert_eq!(replies, b"Welcome!\nHello, Bob!\nHello, Eve!\n");
+        assert_eq!((end, messages), (SessionEnd::EndOfStream, 2));
     }
 
     #[test]
