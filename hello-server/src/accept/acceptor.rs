@@ -263,13 +263,14 @@ impl Acceptor {
                 drop(mem::take(&mut self.pool));
             }
             self.drain_backlogs();
+            let rejections = self.rejections.expire();
             let is_over = self.shared.grace_remaining().is_zero();
-            if is_over || (self.is_done() && self.rejections.is_empty()) {
+            if is_over || (self.is_done() && rejections.is_none()) {
                 return Ok(());
             }
             let retry = (!self.listeners.is_empty()).then_some(RETRY_INTERVAL);
             let arrivals = self.arrivals.as_ref().and_then(Arrivals::remaining);
-            let steps = retry.into_iter().chain(arrivals).chain(self.rejections.expire());
+            let steps = retry.into_iter().chain(arrivals).chain(rejections);
             let timeout = steps.chain(self.shared.until_next_step()).min();
             self.poll_once(events, timeout)?;
             self.expire_arrivals();

@@ -36,10 +36,6 @@ impl Rejections {
         Self { framing, next_token: first_token, max, lingering, buffer: vec![0; READ_BUFFER] }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.lingering.is_empty()
-    }
-
     /// Tells a client why it is rejected, and keeps it until it closes.
     ///
     /// # Errors
@@ -82,7 +78,7 @@ impl Rejections {
         }
     }
 
-    /// Closes those that have timed out; how long until the next one does.
+    /// Closes those that have timed out; how long until the next one does, if any is left.
     pub(crate) fn expire(&mut self) -> Option<Duration> {
         while let Some(oldest) = self.lingering.first_entry() {
             let remaining = oldest.get().1.saturating_duration_since(Instant::now());
