@@ -1,0 +1,252 @@
+//! Clients: what each is going to do, and when it may.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use hello_proto::Framing;
+
+use crate::kernel::clock::{MILLISECOND, SECOND};
+use crate::kernel::connection::Connection;
+use crate::kernel::{Kernel, Limits};
+use crate::oracle::frame;
+use crate::random::Random;
+
+/// What a client does next.
+#[derive(Debug)]
+enum Step {
+    /// It sends this, in parts of any size.
+    Send(VecDeque<u8>),
+    /// A byte of urgent data on TCP, a message that carries a descriptor on a Unix socket.
+    Mark,
+    Pause(u64),
+    HalfClose,
+    Reset,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reads {
+    All,
+    Little,
+    Nothing,
+}
+
+#[derive(Debug)]
+pub(crate) struct Client {
+    listener: usize,
+    address: SocketAddr,
+    script: VecDeque<Step>,
+    reads: Reads,
+    /// Closes when the server has closed, as a client should.
+    closes: bool,
+    space: usize,
+    /// It does nothing before.
+    until: u64,
+    connection: Option<usize>,
+    done: bool,
+}
+
+/// How much the network holds for the server.
+const MAX_UNREAD: usize = 128 * 1024;
+
+impl Client {
+    pub(crate) fn random(random: &mut Random, limits: Limits, listeners: usize, now: u64) -> Self {
+        let reads = match random.within(0..100) {
+            0..75 => Reads::All,
+            75..90 => Reads::Little,
+            _ => Reads::Nothing,
+        };
+        let address = SocketAddr::from(([10, 0, 0, random.pick(&[1, 2, 3])], 1));
+        let space = random.pick(&[1, 7, 100, 4096, 1 << 20, 1 << 20, 1 << 20, 1 << 20]);
+        let wait = random.pick(&[0, 0, MILLISECOND, SECOND]);
+        Self {
+            listener: random.size(0..listeners),
+            address,
+            script: script(random, limits),
+            reads,
+            closes: random.percent(90),
+            space,
+            until: now + random.within(0..wait + 1),
+            connection: None,
+            done: false,
+        }
+    }
+
+    /// When it goes on, if that is later.
+    pub(crate) fn waits_until(&self, kernel: &Kernel) -> Option<u64> {
+        (!self.done && self.until > kernel.now).then_some(self.until)
+    }
+
+    /// Whether there is anything for it to do now.
+    pub(crate) fn can_act(&self, kernel: &Kernel) -> bool {
+        if self.done || self.until > kernel.now {
+            return false;
+        }
+        let Some(connection) = self.connection else { return true };
+        let it = &kernel.connections[connection];
+        self.can_send(it) || self.can_read(it) || self.sees_end(it)
+    }
+
+    fn can_send(&self, it: &Connection) -> bool {
+        match self.script.front() {
+            Some(Step::Send(_)) => it.input.len() < MAX_UNREAD,
+            // There is only one mark at a time.
+            Some(Step::Mark) => it.unix || !it.has_mark(),
+            step => step.is_some(),
+        }
+    }
+
+    fn can_read(&self, it: &Connection) -> bool {
+        self.reads != Reads::Nothing && !it.output.is_empty()
+    }
+
+    fn sees_end(&self, it: &Connection) -> bool {
+        let end = it.output.is_empty() && it.shut.is_some() && self.closes;
+        it.lost || (end && self.reads != Reads::Nothing)
+    }
+
+    /// Does one thing.
+    pub(crate) fn act(&mut self, kernel: &mut Kernel) {
+        let Some(connection) = self.connection else {
+            let unix = self.listener == 1;
+            let it = Connection::new(unix, self.address, self.space, kernel.limits);
+            self.connection = kernel.connect(self.listener, it);
+            kernel.log(|| format!("a client connects: {:?}", self.connection));
+            self.done = self.connection.is_none();
+            return;
+        };
+        let it = &kernel.connections[connection];
+        let (send, read, end) = (self.can_send(it), self.can_read(it), self.sees_end(it));
+        if end {
+            // A client that is told of the end closes; what it had still to say is lost.
+            kernel.log(|| format!("client {connection} closes"));
+            if !kernel.connections[connection].closed {
+                kernel.half_close(connection);
+            }
+            self.done = true;
+        } else if read && (!send || kernel.random.percent(50)) {
+            let most = if self.reads == Reads::Little { 16 } else { usize::MAX };
+            let length = kernel.connections[connection].output.len();
+            let count = match kernel.random.percent(50) {
+                true => length,
+                false => kernel.random.size(1..length + 1),
+            };
+            let count = kernel.take(connection, count.min(most));
+            kernel.log(|| format!("client {connection} takes {count}"));
+            if self.reads == Reads::Little {
+                self.until = kernel.now + kernel.random.within(0..100 * MILLISECOND);
+            }
+        } else if send {
+            self.send(connection, kernel);
+        }
+    }
+
+    fn send(&mut self, connection: usize, kernel: &mut Kernel) {
+        let Some(step) = self.script.front_mut() else { return };
+        match step {
+            Step::Send(bytes) => {
+                let count = match kernel.random.percent(70) {
+                    true => bytes.len(),
+                    false => kernel.random.size(1..bytes.len() + 1),
+                };
+                let part: Vec<u8> = bytes.drain(..count).collect();
+                kernel.log(|| format!("client {connection} sends {:?}", shortened(&part)));
+                kernel.deliver(connection, &part);
+                if !bytes.is_empty() {
+                    return;
+                }
+            }
+            Step::Mark if kernel.connections[connection].unix => kernel.cut(connection),
+            Step::Mark => {
+                kernel.log(|| format!("client {connection} sends an urgent byte"));
+                kernel.deliver_urgent(connection);
+            }
+            Step::Pause(time) => self.until = kernel.now + *time,
+            Step::HalfClose => {
+                kernel.log(|| format!("client {connection} closes its direction"));
+                kernel.half_close(connection);
+            }
+            Step::Reset => {
+                kernel.log(|| format!("client {connection} resets"));
+                kernel.reset(connection);
+                self.done = true;
+            }
+        }
+        self.script.pop_front();
+    }
+}
+
+fn shortened(bytes: &[u8]) -> String {
+    match bytes.len() {
+        0..100 => bytes.escape_ascii().to_string(),
+        length => format!("{}... {length} bytes", bytes[..50].escape_ascii()),
+    }
+}
+
+/// What a client does, from beginning to end.
+fn script(random: &mut Random, limits: Limits) -> VecDeque<Step> {
+    let mut script = VecDeque::new();
+    let mut pending = Vec::new();
+    for _ in 0..random.size(0..6) {
+        match random.within(0..100) {
+            0..3 => pending.extend(flood(random, limits)),
+            3..6 => {
+                let length = limits.max_message + random.size(1..4);
+                pending.extend(message(random, limits.framing, length));
+            }
+            _ => {
+                let length = random.size(0..limits.max_message.min(40) + 1);
+                pending.extend(message(random, limits.framing, length));
+            }
+        }
+        // Together with what follows, or before it.
+        if random.percent(60) {
+            flush(&mut script, &mut pending);
+            match random.within(0..100) {
+                0..25 => script.push_back(Step::Mark),
+                25..50 => {
+                    let time = random.pick(&[MILLISECOND, 90 * MILLISECOND, SECOND, 3 * SECOND]);
+                    script.push_back(Step::Pause(random.within(0..time)));
+                }
+                _ => {}
+            }
+        }
+    }
+    let end = random.within(0..100);
+    if end < 35 {
+        pending.extend(frame(limits.framing, b"exit"));
+        if random.percent(20) {
+            pending.extend(message(random, limits.framing, 3));
+        }
+    } else if end < 50 && limits.framing != Framing::Raw {
+        // The beginning of a message.
+        pending.extend(b"\0\0\0");
+    }
+    flush(&mut script, &mut pending);
+    match end {
+        0..10 | 40..75 => script.push_back(Step::HalfClose),
+        75..85 => script.push_back(Step::Reset),
+        _ => {}
+    }
+    script
+}
+
+fn flush(script: &mut VecDeque<Step>, pending: &mut Vec<u8>) {
+    if !pending.is_empty() {
+        script.push_back(Step::Send(std::mem::take(pending).into()));
+    }
+}
+
+fn message(random: &mut Random, framing: Framing, length: usize) -> Vec<u8> {
+    let bytes: Vec<u8> = (0..length).map(|_| b'a' + random.within(0..26) as u8).collect();
+    match framing {
+        Framing::Line if random.percent(10) => [&*bytes, b"\r\n"].concat(),
+        framing => frame(framing, &bytes),
+    }
+}
+
+/// More than a read takes, and more replies than a session may hold.
+fn flood(random: &mut Random, limits: Limits) -> Vec<u8> {
+    let messages = random.pick(&[2_000, 10_000, 40_000]);
+    let length = limits.max_message.min(random.pick(&[0, 1, 30]));
+    frame(limits.framing, &vec![b'x'; length]).repeat(messages / (length + 1))
+}

@@ -1,0 +1,387 @@
+//! A connection: what is on its way in both directions, and what the server must not do to it.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::os::fd::RawFd;
+
+use super::clock::SECOND;
+use super::poll::{ERR, HUP, IN, OUT, PRI, RDHUP, Registration};
+use super::{Kernel, Limits};
+use crate::oracle::{End, Oracle};
+
+/// Descriptors from here on are connections, those below are listeners.
+pub(super) const FIRST: RawFd = 1000;
+
+/// How long the server waits for a client to close or to take the last reply.
+pub(crate) const LINGER: u64 = 2 * SECOND;
+
+/// The most that the server may owe a session: the replies and one greeting that wait, and those to
+/// one read, which is the longest with empty messages.
+const MAX_OWED: usize = 64 * 1024 + 32 * 1024 * 9 + 65_536;
+
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) unix: bool,
+    pub(crate) address: SocketAddr,
+    /// Accepted; for a stream that is closed again, too.
+    pub(crate) accepted: bool,
+    /// Rejected with an error instead of a welcome.
+    pub(crate) rejected: bool,
+
+    /// Input that the server has not read.
+    pub(crate) input: VecDeque<u8>,
+    /// Where in it the urgent byte of TCP is.
+    mark: Option<usize>,
+    /// Where in it a read of a Unix socket ends, because of a descriptor.
+    cuts: VecDeque<usize>,
+    /// The client has closed its direction.
+    pub(crate) fin: bool,
+    fin_read: bool,
+    /// The client has reset it.
+    pub(crate) reset: bool,
+    reset_read: bool,
+
+    /// Output that the client has not taken.
+    pub(crate) output: VecDeque<u8>,
+    /// How much more of it the kernel takes.
+    pub(crate) space: usize,
+    /// A write has found too little space, so that there is an event when there is more.
+    starved: bool,
+    /// It was starved at any time.
+    pub(crate) was_starved: bool,
+    /// When the server has closed its direction.
+    pub(crate) shut: Option<u64>,
+    pub(crate) closed: bool,
+    /// The server's side has reset it.
+    pub(crate) lost: bool,
+
+    pub(crate) registration: Option<Registration>,
+    pub(crate) oracle: Oracle,
+    pub(crate) written: usize,
+    pub(crate) read: u64,
+    /// When it was accepted, a message was read, or replies were taken: it is not idle before.
+    pub(crate) active: u64,
+    /// When the server last read or wrote anything, as it knows the time.
+    pub(crate) touched: u64,
+    /// Input that had arrived when the server was asked to stop.
+    pub(crate) due: Option<usize>,
+    /// Bytes received, ever.
+    pub(crate) arrived: usize,
+    consumed: usize,
+    /// `exit` came alone, so that the server cannot know whether the replies before it have arrived.
+    exit_alone: bool,
+    /// The last write found no space after the client had had its time.
+    stalled: bool,
+}
+
+impl Connection {
+    pub(crate) fn new(unix: bool, address: SocketAddr, space: usize, limits: Limits) -> Self {
+        Self {
+            unix,
+            address,
+            accepted: false,
+            rejected: false,
+            input: VecDeque::new(),
+            mark: None,
+            cuts: VecDeque::new(),
+            fin: false,
+            fin_read: false,
+            reset: false,
+            reset_read: false,
+            output: VecDeque::new(),
+            space,
+            starved: false,
+            was_starved: false,
+            shut: None,
+            closed: false,
+            lost: false,
+            registration: None,
+            oracle: Oracle::new(limits),
+            written: 0,
+            read: 0,
+            active: 0,
+            touched: 0,
+            due: None,
+            arrived: 0,
+            consumed: 0,
+            exit_alone: false,
+            stalled: false,
+        }
+    }
+
+    /// A lone urgent byte is not readable.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.input.len() > usize::from(self.mark == Some(0))
+    }
+
+    /// Whether a read would say that nothing more comes.
+    pub(crate) fn has_unread_end(&self) -> bool {
+        (self.fin && !self.fin_read) || (self.reset && !self.reset_read)
+    }
+
+    pub(crate) fn has_mark(&self) -> bool {
+        self.mark.is_some()
+    }
+
+    pub(super) fn readiness(&self) -> u32 {
+        let mut ready = 0;
+        if self.is_readable() {
+            ready |= IN;
+        }
+        if self.fin || self.reset {
+            ready |= IN | RDHUP;
+        }
+        if self.mark.is_some() {
+            ready |= PRI;
+        }
+        if self.space > 0 || self.shut.is_some() || self.reset {
+            ready |= OUT;
+        }
+        if self.reset || (self.fin && self.shut.is_some()) {
+            ready |= HUP;
+        }
+        if self.reset {
+            ready |= ERR;
+        }
+        ready
+    }
+
+    /// Reads as recv(2) does: up to the urgent mark, which is not data, or to a cut.
+    pub(super) fn read(&mut self, buffer: &mut [u8], now: u64, peek: bool) -> Read {
+        if self.mark == Some(0) && !peek {
+            self.input.pop_front();
+            self.mark = None;
+        }
+        if self.cuts.front() == Some(&0) {
+            self.cuts.pop_front();
+        }
+        let limits = [buffer.len(), self.input.len(), self.mark.unwrap_or(usize::MAX)];
+        let limits = limits.into_iter().chain(self.cuts.front().copied());
+        let count = limits.min().unwrap_or(0);
+        if count == 0 {
+            return match (self.reset, self.reset_read, self.fin) {
+                (true, false, _) => {
+                    self.reset_read = true;
+                    Read::Reset
+                }
+                (true, true, _) | (_, _, true) => {
+                    self.fin_read = true;
+                    self.oracle.finish();
+                    Read::End
+                }
+                _ => Read::Nothing,
+            };
+        }
+        let (left, right) = self.input.as_slices();
+        let taken = count.min(left.len());
+        buffer[..taken].copy_from_slice(&left[..taken]);
+        buffer[taken..count].copy_from_slice(&right[..count - taken]);
+        if peek {
+            return Read::Data { count, counts: 0 };
+        }
+        self.input.drain(..count);
+        self.mark = self.mark.map(|mark| mark - count);
+        self.cuts.iter_mut().for_each(|cut| *cut -= count);
+        self.consumed += count;
+        let counts = if self.oracle.end.is_none() && !self.rejected { count } else { 0 };
+        let (messages, end) = (self.oracle.messages, self.oracle.end);
+        self.oracle.receive(&buffer[..count]);
+        if self.oracle.messages > messages {
+            self.active = self.active.max(now);
+        } else if self.oracle.end != end && self.oracle.end == Some(End::Exit) {
+            self.exit_alone = true;
+        }
+        self.touched = self.touched.max(now);
+        let owed = self.oracle.replies.len().saturating_sub(self.written);
+        let bounded = owed <= MAX_OWED || self.rejected;
+        assert!(bounded, "a session is owed {owed} bytes, and is read from all the same");
+        Read::Data { count, counts }
+    }
+
+    /// Writes as much as there is space for. `bytes` are all that the server wants to write.
+    pub(super) fn write(&mut self, bytes: &[u8], now: u64, turn: u64) -> usize {
+        if self.written == 0 && self.oracle.is_rejection(bytes) {
+            self.rejected = true;
+        }
+        if !self.rejected {
+            self.check_output(bytes, now);
+        }
+        // An empty buffer takes a short line whole.
+        let count = if self.rejected { bytes.len() } else { bytes.len().min(self.space) };
+        self.space = self.space.max(count);
+        if count < bytes.len() {
+            self.starved = true;
+            self.was_starved = true;
+        }
+        self.output.extend(&bytes[..count]);
+        self.space -= count;
+        self.written += count;
+        self.stalled = count == 0 && now >= self.touched + self.patience();
+        if count > 0 {
+            self.touched = self.touched.max(turn);
+        }
+        count
+    }
+
+    /// What is written must be the replies to what was read, in order and whole, and then at most one
+    /// error.
+    fn check_output(&mut self, bytes: &[u8], now: u64) {
+        let due = &self.oracle.replies[self.written..];
+        let (replies, rest) = bytes.split_at(bytes.len().min(due.len()));
+        assert!(
+            due.starts_with(replies),
+            "the server writes \"{}\" instead of \"{}\"",
+            bytes.escape_ascii(),
+            due.escape_ascii()
+        );
+        if !rest.is_empty() {
+            let end = self.oracle.close(rest);
+            if end == End::Idle {
+                let idle = now - self.active;
+                let timeout = self.oracle.limits.idle_timeout;
+                assert!(idle >= timeout, "idle for {idle} ns, ended as if for {timeout}");
+            }
+        }
+    }
+
+    /// How long a client may take nothing of what it is owed.
+    fn patience(&self) -> u64 {
+        match self.oracle.limits.idle_timeout {
+            0 => LINGER,
+            timeout => timeout.min(LINGER),
+        }
+    }
+
+    /// The client cannot expect more: it went, it is slow, or the grace is over.
+    fn is_excused(&self, now: u64, grace_is_over: bool) -> bool {
+        let waits = !self.output.is_empty() || self.was_starved;
+        let slow = self.stalled || (waits && now >= self.touched + self.patience());
+        let lingered = self.shut.is_some_and(|shut| now >= shut + LINGER);
+        self.reset || self.rejected || grace_is_over || slow || lingered
+    }
+
+    /// What it was told must have been all, and must not be lost.
+    pub(super) fn check_close(&self, now: u64, grace_is_over: bool) {
+        if !self.accepted || self.is_excused(now, grace_is_over) {
+            return;
+        }
+        let owed = self.oracle.replies.len() - self.written;
+        assert!(owed == 0, "a session is closed, and {owed} bytes are owed");
+        assert!(self.oracle.end.is_some(), "a session is closed that nobody has ended");
+        assert!(
+            self.input.is_empty() || self.unix || self.output.is_empty(),
+            "a close with unread input resets {} bytes that are on their way",
+            self.output.len()
+        );
+        if let (Some(End::Shutdown), Some(due), false) =
+            (self.oracle.end, self.due, self.was_starved)
+        {
+            assert!(
+                self.consumed >= due,
+                "{} bytes that had arrived before the stop were not read",
+                due - self.consumed
+            );
+        }
+    }
+}
+
+/// What recv(2) says.
+#[derive(Debug)]
+pub(super) enum Read {
+    /// `counts`: how much of it is a session's, and not discarded.
+    Data {
+        count: usize,
+        counts: usize,
+    },
+    Nothing,
+    End,
+    Reset,
+}
+
+/// What comes from the client.
+impl Kernel {
+    /// Bytes arrive; whether the server's end was still there for them.
+    pub(crate) fn deliver(&mut self, connection: usize, bytes: &[u8]) {
+        if self.is_refused(connection) {
+            return;
+        }
+        let it = &mut self.connections[connection];
+        it.input.extend(bytes);
+        it.arrived += bytes.len();
+        self.notify_connection(connection, IN);
+    }
+
+    /// An urgent byte arrives.
+    pub(crate) fn deliver_urgent(&mut self, connection: usize) {
+        if self.is_refused(connection) {
+            return;
+        }
+        let it = &mut self.connections[connection];
+        it.input.push_back(b'!');
+        it.mark = Some(it.input.len() - 1);
+        self.notify_connection(connection, IN | PRI);
+    }
+
+    /// A message with a descriptor ends here, and so does a read.
+    pub(crate) fn cut(&mut self, connection: usize) {
+        let it = &mut self.connections[connection];
+        if !it.input.is_empty() {
+            it.cuts.push_back(it.input.len());
+        }
+    }
+
+    pub(crate) fn half_close(&mut self, connection: usize) {
+        let it = &mut self.connections[connection];
+        it.fin = true;
+        self.notify_connection(connection, IN | RDHUP);
+        if self.connections[connection].shut.is_some() {
+            self.notify_connection(connection, HUP);
+        }
+    }
+
+    pub(crate) fn reset(&mut self, connection: usize) {
+        let it = &mut self.connections[connection];
+        it.reset = true;
+        it.output.clear();
+        self.notify_connection(connection, IN | OUT | ERR | HUP | RDHUP);
+    }
+
+    /// The client takes some of what was written.
+    pub(crate) fn take(&mut self, connection: usize, count: usize) -> usize {
+        let it = &mut self.connections[connection];
+        let count = count.min(it.output.len());
+        it.output.drain(..count);
+        it.space += count;
+        // A window of a byte is worth a look, but not tens of thousands of them.
+        if it.written > 4096 {
+            it.space = it.space.max(4096);
+        }
+        if it.starved && it.space > 0 {
+            it.starved = false;
+            self.notify_connection(connection, OUT);
+        }
+        count
+    }
+
+    /// What arrives at a closed socket is answered with a reset, which overtakes nothing but what has
+    /// not left.
+    fn is_refused(&mut self, connection: usize) -> bool {
+        let (now, over) = (self.now, self.grace_is_over());
+        let it = &mut self.connections[connection];
+        if it.closed {
+            if !it.unix {
+                let harmless = it.output.is_empty() || it.exit_alone || it.is_excused(now, over);
+                assert!(harmless, "a reset destroys {} bytes on their way", it.output.len());
+                it.output.clear();
+            }
+            it.lost = true;
+        }
+        it.closed
+    }
+
+    fn notify_connection(&mut self, connection: usize, event: u32) {
+        let (fd, space) = (FIRST + connection as RawFd, self.connections[connection].space);
+        self.log(|| format!("event {event} at {fd}, with space for {space}"));
+        self.notify(fd, event);
+    }
+}

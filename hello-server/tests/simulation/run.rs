@@ -1,0 +1,349 @@
+//! One seed: a server, its clients, and what must hold.
+
+use std::cell::Cell;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use std::{env, panic, thread};
+
+use clap::Parser;
+use hello_proto::Framing;
+use shuttle::{Config as Shuttle, FailurePersistence, MaxSteps, Runner};
+
+use crate::accept::Acceptor;
+use crate::admission::Admission;
+use crate::client::Client;
+use crate::config::Config;
+use crate::kernel::clock::{MILLISECOND, SECOND, nanoseconds};
+use crate::kernel::connection::LINGER;
+use crate::kernel::scheduler::Seeds;
+use crate::kernel::{Faults, Kernel, Limits, Stop, switch, with};
+use crate::listen::listener::Listener;
+use crate::oracle::End;
+use crate::shared::Shared;
+use crate::stats::{Counter, Counters, Stats, ThreadStats};
+use crate::sys::{OwnedFd, Poll, Waker};
+use crate::worker::Worker;
+use crate::worker::pool::Pool;
+
+thread_local! {
+    pub(crate) static CURRENT: Cell<u64> = const { Cell::new(0) };
+}
+
+#[derive(Parser)]
+struct Cli {
+    #[command(flatten)]
+    config: Config,
+}
+
+/// The defaults of the options.
+pub(crate) fn config() -> Config {
+    static DEFAULT: OnceLock<Config> = OnceLock::new();
+    DEFAULT.get_or_init(|| Cli::parse_from(["hello-server"]).config).clone()
+}
+
+/// `HELLO_SEED` is one seed, told step by step; `HELLO_SEEDS` is how many, from `HELLO_FIRST_SEED` on.
+#[test]
+fn no_seed_breaks_a_promise() {
+    let number = |name| {
+        let value = env::var(name).ok()?;
+        Some(value.parse::<u64>().unwrap_or_else(|_| panic!("{name} is no number: {value}")))
+    };
+    if let Some(seed) = number("HELLO_SEED") {
+        return run(seed..seed + 1, true);
+    }
+    let (first, count) = (number("HELLO_FIRST_SEED").unwrap_or(0), number("HELLO_SEEDS"));
+    let (first, count) = (first, count.unwrap_or(200));
+    thread::scope(|scope| {
+        let half = first + count / 2;
+        scope.spawn(move || run(first..half, false));
+        run(half..first + count, false);
+    });
+}
+
+fn run(seeds: std::ops::Range<u64>, traced: bool) {
+    let mut config = Shuttle::new();
+    config.stack_size = 512 * 1024;
+    config.failure_persistence = FailurePersistence::None;
+    config.max_steps = MaxSteps::FailAfter(2_000_000);
+    config.silence_warnings = true;
+    let runner = Runner::new(Seeds::new(seeds, traced), config);
+    let result = panic::catch_unwind(panic::AssertUnwindSafe(|| runner.run(simulate)));
+    if let Err(panic) = result {
+        eprintln!("HELLO_SEED={} repeats it", CURRENT.get());
+        panic::resume_unwind(panic);
+    }
+}
+
+/// The world outside the server.
+struct World {
+    config: Config,
+    shared: Arc<Shared>,
+    acceptor: Arc<Waker>,
+    clients: Vec<Client>,
+    /// Steps until the server is asked to stop; it is asked when nothing is left to do, too.
+    stop_after: u64,
+    drain: u64,
+    suspends: bool,
+}
+
+fn simulate() {
+    let (config, random) = with(|kernel| (random_config(kernel), kernel.random.clone()));
+    let mut random = random;
+    let max_sessions = random.pick(&[2, 5, 1000]);
+    let admission = Admission::new(max_sessions, random.pick(&[0, 0, 2]));
+    let crowd = random.within(0..300) == 0;
+    with(|kernel| {
+        let percent = |random: &mut crate::random::Random| random.pick(&[0, 0, 0, 2, 20]);
+        kernel.faults = Faults {
+            interrupt: percent(&mut random),
+            accept: percent(&mut random),
+            wake: percent(&mut random),
+        };
+        kernel.max_queue = if crowd { 1024 } else { random.pick(&[1, 1, 2, 1024]) };
+    });
+    let shared = Arc::new(Shared::new(&config));
+    let mut counters: Vec<Arc<Counters>> = Vec::new();
+    let mut stats = || {
+        let stats = ThreadStats::default();
+        counters.push(stats.counters());
+        stats
+    };
+
+    let workers = random.size(1..4);
+    let polls: Vec<Poll> = (0..workers).map(|_| Poll::new().expect("it is simulated")).collect();
+    let (pool, inboxes) = Pool::new(&polls).expect("it is simulated");
+    let workers: Vec<Worker> = polls
+        .into_iter()
+        .zip(inboxes)
+        .map(|(poll, inbox)| Worker::new(Arc::clone(&shared), inbox, poll, stats()))
+        .collect::<Result<_, _>>()
+        .expect("it is simulated");
+    let listeners = random.size(1..3);
+    let acceptor = Acceptor::new(
+        Arc::clone(&shared),
+        (0..listeners).map(|_| Listener::new(OwnedFd::listener(), None)).collect(),
+        pool,
+        Arc::clone(&admission),
+        random.size(1..4),
+        Arc::default(),
+        stats(),
+    )
+    .expect("it is simulated");
+    let waker = acceptor.waker();
+    with(|kernel| kernel.threads = workers.len() + 1);
+    spawn(move || acceptor.run());
+    for worker in workers {
+        spawn(move || worker.run());
+    }
+
+    let limits = with(|kernel| kernel.limits);
+    let clients = if crowd { random.size(130..180) } else { random.size(1..9) };
+    let clients = (0..clients).map(|_| Client::random(&mut random, limits, listeners, 0)).collect();
+    let stop_after = random.pick(&[10, 100, 1000, 100_000]);
+    let mut world = World {
+        shared,
+        acceptor: waker,
+        clients,
+        stop_after: random.within(0..stop_after),
+        drain: if random.percent(30) { nanoseconds(config.grace) } else { 0 },
+        suspends: random.percent(20),
+        config,
+    };
+    with(|kernel| kernel.random = random);
+    while with(|kernel| kernel.threads) > 0 {
+        world.step();
+        switch();
+    }
+    let mut total = Stats::default();
+    counters.iter().for_each(|counters| total += counters.read());
+    with(|kernel| check_total(kernel, &total));
+    for _ in 0..max_sessions {
+        assert!(admission.admit().is_ok(), "a place is not free after the end");
+    }
+}
+
+fn spawn(run: impl FnOnce() -> std::io::Result<()> + Send + 'static) {
+    shuttle::thread::spawn(|| {
+        run().expect("a thread of the server fails");
+        with(|kernel| {
+            kernel.log(|| "ends".to_owned());
+            kernel.threads -= 1;
+        });
+    });
+}
+
+fn random_config(kernel: &mut Kernel) -> Config {
+    let random = &mut kernel.random;
+    let framing = random.pick(&[Framing::Line, Framing::Line, Framing::Length, Framing::Raw]);
+    let max_message = random.pick(&[8, 20, 1024, 65_499]);
+    let idle_timeout = Duration::from_millis(random.pick(&[0, 100, 1000, 3000]));
+    let grace = Duration::from_millis(random.pick(&[0, 500, 5000, 5000]));
+    kernel.limits = Limits { framing, max_message, idle_timeout: nanoseconds(idle_timeout) };
+    Config { framing, max_message, idle_timeout, grace, ..config() }
+}
+
+impl World {
+    /// Lets something happen outside.
+    fn step(&mut self) {
+        let quiescent = with(|kernel| {
+            let quiescent = std::mem::take(&mut kernel.quiescent);
+            if quiescent {
+                check_quiescence(kernel);
+            }
+            quiescent
+        });
+        let stopped = with(|kernel| kernel.stop.is_some());
+        self.stop_after = self.stop_after.saturating_sub(1);
+        if !stopped && self.stop_after == 0 {
+            return self.stop();
+        }
+        let stuck = with(|kernel| {
+            if self.suspends && kernel.random.percent(1) {
+                let longest = kernel.random.pick(&[100 * MILLISECOND, SECOND, 20 * SECOND]);
+                let time = kernel.random.within(0..longest);
+                kernel.log(|| format!("the machine stands still for {time} ns"));
+                kernel.advance(kernel.now + time);
+                kernel.resumed = kernel.now;
+                // It may have woken somebody.
+                return false;
+            }
+            let time = kernel.random.within(1..20_000);
+            kernel.advance(kernel.now + time);
+            let able = |client: &&mut Client| client.can_act(kernel);
+            let able: Vec<_> = self.clients.iter_mut().filter(able).collect();
+            if !able.is_empty() {
+                let mut able = able;
+                let chosen = kernel.random.size(0..able.len());
+                able[chosen].act(kernel);
+                return false;
+            }
+            if !quiescent || kernel.next_timer().is_some_and(|timer| timer <= kernel.now) {
+                return false;
+            }
+            let clients = self.clients.iter().filter_map(|client| client.waits_until(kernel));
+            let next = clients.chain(kernel.next_timer()).min();
+            if let Some(next) = next {
+                kernel.advance(next);
+            }
+            next.is_none()
+        });
+        if stuck && quiescent {
+            assert!(!stopped, "the server has been asked to stop, and waits for nothing");
+            self.stop();
+        }
+    }
+
+    /// As the supervisor does.
+    fn stop(&mut self) {
+        with(|kernel| {
+            kernel.log(|| "asks the server to stop".to_owned());
+            let (at, grace) = (kernel.now, nanoseconds(self.config.grace));
+            let reserve = (grace / 5).clamp(100 * MILLISECOND, SECOND);
+            let drained = at + self.drain;
+            let deadline = drained + grace.saturating_sub(reserve);
+            kernel.stop = Some(Stop { deadline, end: drained + grace.max(500 * MILLISECOND) });
+            for it in &mut kernel.connections {
+                it.due = it.accepted.then_some(it.arrived);
+            }
+        });
+        self.shared.begin_stop(Duration::from_nanos(self.drain));
+        while self.acceptor.wake().is_err() {}
+        with(|kernel| kernel.quiescent = false);
+    }
+}
+
+/// When nothing can go on, nothing must be left to do.
+fn check_quiescence(kernel: &Kernel) {
+    let now = kernel.now;
+    // A thread that tries again soon has not done all that it can.
+    if !kernel.sleeping.is_empty() {
+        return;
+    }
+    if let Some(stop) = kernel.stop {
+        // What came while the machine stood still is dealt with after it.
+        let end = stop.end.max(kernel.resumed + 50 * MILLISECOND);
+        assert!(now <= end, "still running {} ns after the grace", now - end);
+    }
+    for (queue, length) in kernel.queues.iter().enumerate() {
+        assert!(*length == 0, "{length} jobs wait in queue {queue}, and nobody is awake");
+    }
+    let paused = kernel.next_timer().is_some() && kernel.faults.accept > 0;
+    for (listener, backlog) in kernel.listeners.iter().enumerate() {
+        let waiting = backlog.waiting.len();
+        assert!(waiting == 0 || paused, "{waiting} clients wait at listener {listener}");
+    }
+    let over = kernel.stop.is_some()
+        && kernel.listeners.iter().all(|backlog| backlog.closed)
+        && kernel.connections.iter().all(|it| it.closed || !it.accepted);
+    assert!(!over, "all connections are closed, and {} threads still wait", kernel.threads);
+    for (index, it) in kernel.connections.iter().enumerate() {
+        let Some(registration) = it.registration.filter(|_| !it.closed) else { continue };
+        if registration.wants_input() {
+            let unread = it.input.len();
+            assert!(!it.is_readable(), "connection {index}: {unread} bytes are not read");
+            assert!(!it.has_unread_end(), "connection {index}: its end is not read");
+        }
+        if registration.wants_to_write() {
+            let stuck = it.space > 0 || it.reset;
+            assert!(!stuck, "connection {index}: space for {} bytes is not used", it.space);
+        }
+        let idle = kernel.limits.idle_timeout;
+        let rejected_too_long =
+            it.rejected && now > it.touched.max(kernel.resumed) + LINGER + 100 * MILLISECOND;
+        // First it is idle, and then it is closing.
+        let since = it.touched.max(it.active).max(kernel.resumed);
+        let idle_too_long = idle > 0
+            && kernel.stop.is_none()
+            && now > since + idle + idle.max(LINGER) + 200 * MILLISECOND;
+        assert!(!rejected_too_long, "connection {index}: rejected, and still open");
+        assert!(!idle_too_long, "connection {index}: idle, and still open");
+    }
+}
+
+/// What the server has counted is what has happened.
+fn check_total(kernel: &Kernel, total: &Stats) {
+    let sessions = || kernel.connections.iter().filter(|it| it.accepted && !it.rejected);
+    let count = |counter| total.get(counter);
+    let causes = [
+        Counter::Exit,
+        Counter::EndOfStream,
+        Counter::TooLong,
+        Counter::Idle,
+        Counter::Unread,
+        Counter::Shutdown,
+        Counter::Lost,
+    ];
+    assert_eq!(count(Counter::Opened), count(Counter::Ended));
+    assert_eq!(count(Counter::Ended), causes.map(count).iter().sum::<u64>());
+    let rejections =
+        [Counter::RejectedFull, Counter::RejectedAddress, Counter::RejectedShutdown].map(count);
+    let accepted = kernel.connections.iter().filter(|it| it.accepted).count() as u64;
+    assert_eq!(count(Counter::Opened) + rejections.iter().sum::<u64>(), accepted);
+    assert_eq!(count(Counter::BytesIn), sessions().map(|it| it.read).sum());
+    let written: usize = sessions().map(|it| it.written).sum();
+    assert_eq!(count(Counter::BytesOut), written as u64);
+    let messages: u64 = sessions().map(|it| it.oracle.messages).sum();
+    assert!(count(Counter::Messages) <= messages, "more is answered than was read");
+    if sessions().all(|it| it.written == it.oracle.replies.len()) {
+        assert_eq!(count(Counter::Messages), messages);
+    }
+    for (counter, end) in [
+        (Counter::Exit, End::Exit),
+        (Counter::EndOfStream, End::Eof),
+        (Counter::TooLong, End::TooLong),
+        (Counter::Idle, End::Idle),
+    ] {
+        let ended = sessions().filter(|it| it.oracle.end == Some(end));
+        let counted = count(counter);
+        // The others were lost before the server saw it, or cut off.
+        assert!(counted <= ended.clone().count() as u64, "{counted} counted for {end:?}");
+        let whole = ended.filter(|it| !it.reset && !it.was_starved).count() as u64;
+        assert!(
+            counted >= whole || kernel.grace_is_over(),
+            "{counted} counted for {end:?} of {whole}"
+        );
+    }
+    for it in &kernel.connections {
+        assert!(it.closed || !it.accepted, "a connection is still open after the end");
+    }
+}
