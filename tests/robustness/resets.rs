@@ -2,7 +2,7 @@
 
 use super::hostile_clients::{pipeline_until_stuck, small_rcvbuf};
 use super::procfs::Usage;
-use crate::harness::{RawClient, Server};
+use crate::harness::{RawClient, Server, wait_until};
 
 const TOO_LONG: &[u8] = b"Error: message longer than 1024 bytes\n";
 
@@ -135,14 +135,19 @@ fn a_rejected_client_may_reset_or_half_close() {
 #[test]
 fn a_client_that_goes_on_after_exit_still_gets_every_reply() {
     let mut server = Server::start("tcp://127.0.0.1:0 -vv");
-    let mut client = small_rcvbuf(&server.endpoints()[0]);
-    let message = "x".repeat(100);
-    client.send(format!("{message}\n").repeat(200).as_bytes());
-    client.send(b"exit\n");
-    // More replies than the client's buffer holds are still on their way.
-    server.process.stderr.wait_for("exit\\n");
-    client.send(b"late\n");
-    let replies = format!("Hello, {message}!\n").repeat(200);
-    client.expect_last(format!("Welcome!\n{replies}").as_bytes());
-    server.summary().expect(&[("opened", 1), ("exit", 1), ("messages", 200)]);
+    for exit_comes_alone in [false, true] {
+        let mut client = small_rcvbuf(&server.endpoints()[0]);
+        let message = "x".repeat(100);
+        client.send(format!("{message}\n").repeat(200).as_bytes());
+        if exit_comes_alone {
+            wait_until("the messages are read", || client.is_read_by_peer());
+        }
+        client.send(b"exit\n");
+        // More replies than the client's buffer holds are still on their way.
+        server.process.stderr.wait_for("exit\\n");
+        client.send(b"late\n");
+        let replies = format!("Hello, {message}!\n").repeat(200);
+        client.expect_last(format!("Welcome!\n{replies}").as_bytes());
+    }
+    server.summary().expect(&[("opened", 2), ("exit", 2), ("messages", 400)]);
 }

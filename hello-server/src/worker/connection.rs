@@ -158,22 +158,14 @@ impl Connection {
             self.bytes_in += count as u64;
             scratch.stats.add(Counter::BytesIn, count as u64);
             trace!(id = self.id; "session {} sent \"{}\"", self.id, input.escape_ascii());
-            let answered = self.session.messages();
             self.answer(input, scratch)?;
-            let full = filled == buffer.len();
             if self.pending.is_some() {
                 return Ok(self.status());
             }
             if !self.is_open() {
-                // Replies that have just left may be lost to a reset, if the client sends more.
-                let in_flight = self.session.messages() != answered;
-                let rest = &mut buffer[filled..];
-                let unread = full
-                    || in_flight
-                    || (until_empty && self.stream.read(rest)?.is_some_and(|n| n > 0));
-                return self.advance_close(unread, scratch);
+                return self.advance_close(scratch);
             }
-            if full {
+            if filled == buffer.len() {
                 break;
             }
             if !until_empty {
@@ -192,7 +184,7 @@ impl Connection {
         scratch.stats.add(Counter::Messages, self.session.messages() - answered);
         self.begin_close(end);
         self.send_or_buffer(&[], scratch)?;
-        self.advance_close(false, scratch)
+        self.advance_close(scratch)
     }
 
     /// Answers `input` with as many replies as leave together, and keeps the rest for another turn.
@@ -268,7 +260,7 @@ impl Connection {
             Some(reason) => self.close_with(reason, scratch),
             // What came in the meantime has had its event.
             None if self.is_open() => Ok(Status::Ready),
-            None => self.advance_close(true, scratch),
+            None => self.advance_close(scratch),
         }
     }
 

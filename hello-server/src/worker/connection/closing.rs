@@ -131,22 +131,18 @@ impl Connection {
         scratch.output.clear();
         self.session.close(reason, &mut scratch.output);
         self.send_or_buffer(&[], scratch)?;
-        self.advance_close(true, scratch)
+        self.advance_close(scratch)
     }
 
-    /// Goes on with a close once nothing is pending. `unread`: there may be input that was not read.
-    pub(super) fn advance_close(
-        &mut self,
-        unread: bool,
-        scratch: &mut Scratch,
-    ) -> io::Result<Status> {
+    /// Goes on with a close once nothing is pending. A client that may still send is waited for: one
+    /// message more, and it would lose its replies to a reset.
+    pub(super) fn advance_close(&mut self, scratch: &mut Scratch) -> io::Result<Status> {
         if self.pending.is_some() {
             return Ok(Status::Open);
         }
         match self.state {
             State::Open | State::Lingering(_) => Ok(Status::Open),
             State::Closing(Cause::EndOfStream) => Ok(Status::Closed(Cause::EndOfStream)),
-            State::Closing(Cause::Exit) if !unread => Ok(Status::Closed(Cause::Exit)),
             State::Closing(cause) => {
                 self.stream.shutdown_write()?;
                 self.state = State::Lingering(cause);
