@@ -93,6 +93,12 @@ fn thread_of(process: &Process, name: &str) -> String {
     number.to_string_lossy().into_owned()
 }
 
+/// Whether a thread waits in a system call, and not for its tracer (proc(5)).
+fn is_asleep(process: &Process, thread: &str) -> bool {
+    let status = format!("/proc/{}/task/{thread}/status", process.pid().as_raw_nonzero());
+    fs::read_to_string(status).expect("it is running").contains("State:\tS")
+}
+
 /// A fault in one thread of a server that runs, for as long as this lives.
 struct Attached {
     strace: Process,
@@ -104,10 +110,13 @@ impl Attached {
     #[track_caller]
     fn to(server: &Server, thread: &str, fault: Fault) -> Option<Self> {
         let trace = trace_file();
-        let mut strace = fault.strace(&trace);
-        let mut strace = Process::spawn(strace.args(["-p", &thread_of(&server.process, thread)]));
+        let thread = thread_of(&server.process, thread);
+        let mut strace = Process::spawn(fault.strace(&trace).args(["-p", &thread]));
         while let Some(line) = strace.stderr.next() {
             if line.contains("attached") {
+                // Until then it would take a signal that comes, in the place of the first thread, and
+                // the call that fails would be that of the signal's handler.
+                wait_until("it waits again", || is_asleep(&server.process, &thread));
                 return Some(Self { strace, trace });
             }
         }

@@ -214,7 +214,6 @@ const STOP: &[(&str, Fault, Verdict)] = &[
 ];
 
 #[test]
-#[ignore = "in one run of several its client saw no end of the session within 20 s; not understood yet"]
 fn a_call_that_fails_during_a_stop_does_not_delay_it() {
     if !can_inject() {
         return;
