@@ -1,5 +1,6 @@
 //! The thread that accepts clients and dispatches them to the pool, or rejects them.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -224,25 +225,23 @@ impl Acceptor {
         match error {
             HeaderError::Unused | HeaderError::Lost(_) => debug!(peer:%; "{peer}: {error}"),
             HeaderError::Invalid { .. } | HeaderError::Late(_) | HeaderError::Incomplete => {
-                if let Some(repeats) = self.rejected.record(Instant::now()) {
-                    let local = stream.local();
-                    info!(
-                        peer:%, local, reason:% = error;
-                        "rejected {peer} at {local}: {error}{repeats}"
-                    );
-                }
+                self.log_rejected(stream, peer, &error);
             }
         }
     }
 
     fn reject(&mut self, stream: Stream, peer: &Peer, reason: ErrorReason) {
-        if let Some(repeats) = self.rejected.record(Instant::now()) {
-            let local = stream.local();
-            info!(peer:%, local, reason:%; "rejected {peer} at {local}: {reason}{repeats}");
-        }
+        self.log_rejected(&stream, peer, &reason);
         self.stats.reject(reason);
         if let Err(error) = self.rejections.reject(stream, reason, self.poll.registry()) {
             debug!("{peer} was gone before it could be rejected: {error}");
+        }
+    }
+
+    fn log_rejected(&mut self, stream: &Stream, peer: &Peer, reason: &dyn Display) {
+        if let Some(repeats) = self.rejected.record(Instant::now()) {
+            let local = stream.local();
+            info!(peer:%, local, reason:%; "rejected {peer} at {local}: {reason}{repeats}");
         }
     }
 
