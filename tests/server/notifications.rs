@@ -20,9 +20,7 @@ fn a_service_manager_is_told_when_the_server_serves_and_when_it_stops() {
         let endpoints = server.endpoints().join(" ");
         assert_eq!(manager.next_notification(), format!("READY=1\nSTATUS=serving {endpoints}\n"));
         // It is served by then.
-        let mut client = server.session();
-        client.send(b"exit\n");
-        client.expect_last(b"");
+        expect_a_session(&server);
         server.process.signal(signal);
         assert_eq!(manager.next_notification(), format!("STOPPING=1\nSTATUS={doing}\n"));
         server.stopped();
@@ -34,9 +32,7 @@ fn a_service_manager_that_cannot_be_told_is_warned_of_and_ends_nothing() {
     let mut server =
         Server::start_after("export NOTIFY_SOCKET=/nonexistent/notify", "tcp://127.0.0.1:0");
     server.process.stderr.wait_for("cannot tell the service manager (NOTIFY_SOCKET): ");
-    let mut client = server.session();
-    client.send(b"exit\n");
-    client.expect_last(b"");
+    expect_a_session(&server);
     server.stop();
 }
 
@@ -46,9 +42,7 @@ fn a_service_manager_that_does_not_read_is_not_waited_for() {
     manager.fill_notifications();
     let mut server = manager.try_start("tcp://127.0.0.1:0").expect("it starts");
     server.process.stderr.wait_for("cannot tell the service manager (NOTIFY_SOCKET): ");
-    let mut client = server.session();
-    client.send(b"exit\n");
-    client.expect_last(b"");
+    expect_a_session(&server);
     server.stop();
 }
 
@@ -66,4 +60,11 @@ fn a_service_manager_whose_socket_has_a_name_and_no_path_is_told() {
     let length = notifications.recv(&mut bytes).expect("a notification");
     assert!(bytes[..length].starts_with(b"READY=1\n"), "{}", bytes.escape_ascii());
     server.stop();
+}
+
+#[track_caller]
+fn expect_a_session(server: &Server) {
+    let mut client = server.session();
+    client.send(b"exit\n");
+    client.expect_last(b"");
 }
