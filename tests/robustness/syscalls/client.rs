@@ -1,6 +1,6 @@
 //! A client: the right exit code and one line that says why, and never a yes that is none.
 
-use super::{Fault, can_inject, injected, trace_file};
+use super::{Fault, can_inject, injected, trace_file, unix_sockets};
 use crate::harness::{Client, Finished, Process, Server};
 
 /// What a client is asked.
@@ -89,12 +89,7 @@ fn a_call_that_fails_in_a_client_is_the_right_exit_code_and_one_line() {
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let path = |name: &str| folder.path().join(name).display().to_string();
-    let server = Server::start(&format!(
-        "127.0.0.1:0 unix://{} unixgram://{}",
-        path("stream"),
-        path("datagram")
-    ));
+    let server = Server::start(&format!("127.0.0.1:0 {}", unix_sockets(&folder)));
     for (words, scheme, fault, code, said) in TABLE {
         let mut client = Client::command(*words);
         let endpoint = server.endpoint(scheme);

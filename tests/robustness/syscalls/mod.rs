@@ -13,7 +13,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use tempfile::{NamedTempFile, tempdir};
+use tempfile::{NamedTempFile, TempDir, tempdir};
 
 use crate::harness::{Process, Server, skipped, wait_until};
 
@@ -43,6 +43,12 @@ impl Fault {
         }
         strace
     }
+}
+
+/// The words of a command line that have a server listen on a stream and a datagram socket in `folder`.
+fn unix_sockets(folder: &TempDir) -> String {
+    let path = folder.path().display();
+    format!("unix://{path}/stream unixgram://{path}/datagram")
 }
 
 fn trace_file() -> NamedTempFile {

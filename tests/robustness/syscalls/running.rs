@@ -1,9 +1,8 @@
 //! A server that runs: every call of each of its threads fails once, and it serves on.
 
-use std::path::Path;
 use std::time::Instant;
 
-use super::{Attached, Fault, can_inject};
+use super::{Attached, Fault, can_inject, unix_sockets};
 use crate::harness::{DatagramClient, RawClient, Scrape, Server, Summary, wait_until};
 
 /// How often clients come while a call fails.
@@ -62,11 +61,9 @@ fn no_call_that_fails_once_ends_a_server_or_more_than_one_session() {
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let path = |name: &str| folder.path().join(name).display().to_string();
     let mut server = Server::start(&format!(
-        "127.0.0.1:0 udp://0.0.0.0:0 unix://{} unixgram://{} --metrics=127.0.0.1:0 --workers 1 -v",
-        path("stream"),
-        path("datagram"),
+        "127.0.0.1:0 udp://0.0.0.0:0 {} --metrics=127.0.0.1:0 --workers 1 -v",
+        unix_sockets(&folder)
     ));
     let metrics = server.metrics();
     let mut clients = Clients {
@@ -75,7 +72,7 @@ fn no_call_that_fails_once_ends_a_server_or_more_than_one_session() {
         udp: DatagramClient::to(server.endpoint("udp")),
         wildcard: DatagramClient::to(&server.endpoints()[2].replace("0.0.0.0", "127.0.0.1")),
         unixgram: DatagramClient::from_file(
-            Path::new(&path("client")),
+            &folder.path().join("client"),
             server.endpoint("unixgram"),
         ),
     };

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Fault, can_inject, injected, trace_file};
+use super::{Fault, can_inject, injected, trace_file, unix_sockets};
 use crate::harness::{DatagramClient, Process, Server};
 
 /// A fault, and the words of the one line with which the server refuses to start; without words, it
@@ -52,18 +52,16 @@ fn a_call_that_fails_at_the_start_is_a_line_that_says_why_or_is_done_without() {
     }
     for (fault, words) in TABLE {
         let folder = tempfile::tempdir().expect("a folder");
-        let path = |name: &str| folder.path().join(name).display().to_string();
         let command_line = format!(
-            "tcp://127.0.0.1:0 udp://127.0.0.1:0 unix://{} unixgram://{} --unix-mode 600 --workers 1",
-            path("stream"),
-            path("datagram")
+            "tcp://127.0.0.1:0 udp://127.0.0.1:0 {} --unix-mode 600 --workers 1",
+            unix_sockets(&folder)
         );
         let trace = trace_file();
         let mut traced = fault.strace_program(&trace, &Server::command(&command_line));
         let started = Server::listening(Process::spawn(&mut traced), &command_line);
         match (started, *words) {
             (Ok(server), "") => {
-                expect_service(&server, Path::new(&path("client")));
+                expect_service(&server, &folder.path().join("client"));
                 server.stop();
             }
             (Err(finished), words) if !words.is_empty() => {
