@@ -1,13 +1,13 @@
 //! Behind a balancer: HAProxy for TCP, and the stream module of nginx for UDP. A balancer answers for a
 //! server that is not there, each in its way.
 
-use std::fs;
 use std::net::TcpStream;
 
 use serde_json::Value;
-use tempfile::TempDir;
 
-use crate::harness::{Client, Namespace, Nginx, Process, Server, haproxy, wait_until};
+use crate::harness::{
+    Client, Namespace, Nginx, Process, Server, configuration, haproxy, wait_until,
+};
 
 /// Where the balancers take connections and datagrams. They are in a network of their own.
 const ENDPOINTS: [&str; 2] = ["tcp://127.0.0.1:9000", "udp://127.0.0.1:9000"];
@@ -42,7 +42,6 @@ struct Balancers {
     network: Namespace,
     _haproxy: Process,
     _nginx: Nginx,
-    _folder: TempDir,
 }
 
 impl Balancers {
@@ -50,18 +49,13 @@ impl Balancers {
     #[track_caller]
     fn start() -> Option<Self> {
         let network = Namespace::create("")?;
-        let folder = tempfile::tempdir().expect("a folder");
-        let write = |name, text| {
-            let path = folder.path().join(name);
-            fs::write(&path, text).expect("it can be written");
-            path
-        };
-        let mut haproxy = haproxy(&network, &write("haproxy.cfg", HAPROXY))?;
-        let nginx = Nginx::start(&network, &write("nginx.conf", NGINX))?;
+        let files = [HAPROXY, NGINX].map(configuration);
+        let mut haproxy = haproxy(&network, files[0].path())?;
+        let nginx = Nginx::start(&network, files[1].path())?;
         haproxy.stderr.wait_for("is DOWN");
         let is_listening = || network.run(|| TcpStream::connect("127.0.0.1:9001").is_ok());
         wait_until("nginx listens", is_listening);
-        Some(Self { network, _haproxy: haproxy, _nginx: nginx, _folder: folder })
+        Some(Self { network, _haproxy: haproxy, _nginx: nginx })
     }
 }
 

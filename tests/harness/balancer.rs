@@ -1,13 +1,21 @@
 //! HAProxy and nginx, which a test puts in front of a server.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 use super::namespace::Namespace;
 use super::process::Process;
 use super::{has_tool, skipped};
+
+/// A file with `text`, which has to be there until the balancer has read it.
+pub(crate) fn configuration(text: &str) -> NamedTempFile {
+    let file = NamedTempFile::new().expect("a file");
+    fs::write(&file, text).expect("it can be written");
+    file
+}
 
 /// Starts HAProxy in `network` with the configuration in `file`; `None`, and the test is skipped, if
 /// it is not installed.

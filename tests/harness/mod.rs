@@ -28,7 +28,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 #[cfg(target_os = "linux")]
-pub(crate) use balancer::{Nginx, haproxy};
+pub(crate) use balancer::{Nginx, configuration, haproxy};
 pub(crate) use binaries::{example_client, example_server};
 pub(crate) use client::Client;
 pub(crate) use datagram_client::DatagramClient;

@@ -1,11 +1,7 @@
 //! Real proxies that speak the PROXY protocol: HAProxy in both versions, with its health checks, and
 //! the stream module of nginx.
 
-use std::io::Write;
-
-use tempfile::NamedTempFile;
-
-use crate::harness::{Client, Namespace, Nginx, Server, Summary, haproxy};
+use crate::harness::{Client, Namespace, Nginx, Server, Summary, configuration, haproxy};
 
 const HAPROXY: &str = "
 defaults
@@ -34,13 +30,6 @@ stream {
 
 const SERVER: &str = "tcp://127.0.0.1:9999 --proxy-protocol -v";
 
-/// A file with `configuration`.
-fn write(configuration: &str) -> NamedTempFile {
-    let mut file = NamedTempFile::new().expect("a file");
-    file.write_all(configuration.as_bytes()).expect("it can be written");
-    file
-}
-
 /// A session with the server behind port `port`, from an address that no proxy has; the client's end.
 #[track_caller]
 fn client(port: u16) -> String {
@@ -66,7 +55,7 @@ fn expect_sessions(log: &str, clients: &[String]) {
 #[test]
 fn behind_haproxy_the_clients_are_seen_in_both_versions_and_health_checks_are_sessions() {
     let Some(network) = Namespace::create("") else { return };
-    let configuration = write(HAPROXY);
+    let configuration = configuration(HAPROXY);
     let Some(haproxy) = haproxy(&network, configuration.path()) else { return };
     let mut server = network.run(|| Server::start(SERVER));
     // A check of each version, and one more.
@@ -81,7 +70,7 @@ fn behind_haproxy_the_clients_are_seen_in_both_versions_and_health_checks_are_se
 #[test]
 fn behind_nginx_the_clients_are_seen() {
     let Some(network) = Namespace::create("") else { return };
-    let configuration = write(NGINX);
+    let configuration = configuration(NGINX);
     let Some(nginx) = Nginx::start(&network, configuration.path()) else { return };
     let server = network.run(|| Server::start(SERVER));
     let clients = network.run(|| [client(9003)]);
