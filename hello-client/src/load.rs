@@ -15,6 +15,7 @@ mod latency;
 mod outage;
 mod plan;
 mod schedule;
+mod session;
 mod stats;
 mod stream;
 mod tcp_totals;

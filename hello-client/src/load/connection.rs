@@ -1,5 +1,6 @@
 //! One connection of a run: opened, measured, and opened again when it was lost.
 
+mod opening;
 mod whole_session;
 
 use std::io::{self, Read};
@@ -7,103 +8,20 @@ use std::mem;
 use std::os::fd::AsRawFd;
 use std::time::Instant;
 
-use hello_proto::{Endpoint, WELCOME};
 use mio::event::Event as Readiness;
 use mio::unix::SourceFd;
-use mio::{Interest, Registry, Token};
+use mio::{Interest, Token};
 use socket2::Socket;
 
 use super::engine::ThreadContext;
 use super::jitter::{Jitter, Variation, Varying};
 use super::schedule::Schedule;
+use super::session::Session;
 use super::udp_drops::UdpDrops;
-use super::{Batch, ConnectionError, Event, Observer, Plan, TcpTotals};
+use super::{Batch, ConnectionError, Event, Plan, TcpTotals};
 use crate::error::ErrorKind;
-use crate::net::{RETRY_INTERVAL, begin_connect, finish_connect, is_too_long, tcp_info};
+use crate::net::{is_too_long, tcp_info};
 use whole_session::WholeSession;
-
-/// What is in flight on a connection, and what a reply means. It has no socket and no clock.
-pub(super) trait Session {
-    /// Whether the bytes are datagrams, rather than parts of a stream.
-    const IS_DATAGRAM: bool;
-
-    /// How often it is written to before it is read: replies that nobody reads overflow the buffer
-    /// of a socket.
-    const BURST: usize;
-
-    fn new(plan: &Plan) -> Self;
-
-    /// The socket has been connected, perhaps again.
-    fn start(&mut self, plan: &Plan, now: Instant);
-
-    /// Whether messages may be sent.
-    fn is_ready(&self) -> bool;
-
-    /// How many messages are in flight.
-    fn in_flight(&self) -> u64;
-
-    /// From when the round trip of the first message is timed to which a reply may be expected: none
-    /// to a later one has come.
-    fn expected_since(&self) -> Option<Instant>;
-
-    /// How many messages it can take to be written.
-    fn room(&self) -> u64;
-
-    /// Takes these messages to be written; there is room for them.
-    fn send(&mut self, batch: Batch, now: Instant);
-
-    /// Bytes to be written, if there are any.
-    fn outgoing(&self) -> Option<&[u8]>;
-
-    /// This many of the outgoing bytes were written.
-    fn advance(&mut self, length: usize, now: Instant);
-
-    /// How many of the messages in flight have not been written.
-    fn unwritten(&self) -> u64;
-
-    /// Gives back the last of the messages that have not been written. None may be written after.
-    fn take_unwritten(&mut self) -> Option<Batch>;
-
-    /// Says `exit`; no more messages are sent. Datagrams have no such word.
-    fn exit(&mut self, _now: Instant) {}
-
-    /// The stream has ended.
-    ///
-    /// # Errors
-    ///
-    /// `exit` was not said, or something was pending.
-    fn receive_end(&mut self) -> Result<(), ConnectionError> {
-        Err(ConnectionError::Lost(ErrorKind::Closed))
-    }
-
-    /// Takes what one read returned.
-    ///
-    /// # Errors
-    ///
-    /// The session is over, for this reason.
-    fn receive(
-        &mut self,
-        input: &[u8],
-        now: Instant,
-        observer: &mut dyn Observer,
-    ) -> Result<(), ConnectionError>;
-
-    /// Gives up what has timed out.
-    ///
-    /// # Errors
-    ///
-    /// The session has, as a whole.
-    fn expire(&mut self, now: Instant, observer: &mut dyn Observer) -> Result<(), ConnectionError>;
-
-    /// Whether so much was lost in a row that the server may have moved. A stream says itself that
-    /// it has ended.
-    fn is_silent(&self) -> bool {
-        false
-    }
-
-    /// Nothing in flight will be answered; all of it was written.
-    fn disconnect(&mut self, why: &ConnectionError, now: Instant, observer: &mut dyn Observer);
-}
 
 /// A session, its schedule, and the socket that carries it.
 #[derive(Debug)]
@@ -399,123 +317,6 @@ impl<S: Session> LoadConnection<S> {
         };
         let dropped = drops.of(socket);
         dropped.saturating_sub(mem::replace(&mut self.dropped_before, dropped))
-    }
-
-    /// From a server that has fallen silent, goes to another address of its name, if it has one.
-    fn follow_name(
-        &mut self,
-        now: Instant,
-        cx: &mut ThreadContext<'_>,
-    ) -> Result<(), ConnectionError> {
-        if !self.session.is_silent() {
-            return Ok(());
-        }
-        cx.addresses.look_up(now);
-        let before = mem::replace(&mut self.lookups, cx.addresses.lookups());
-        if self.lookups == before {
-            return Ok(());
-        }
-        let State::Established(socket) = &self.state else { return Ok(()) };
-        let peer = socket.peer_addr().map_err(lost)?;
-        if let Some(other) = cx.addresses.other_than(&peer, self.address) {
-            self.address = other;
-            self.is_reached = false;
-            self.put_back_unwritten(cx);
-            self.abandon(now, cx);
-            self.connect(now, cx)?;
-        }
-        Ok(())
-    }
-
-    fn connect(&mut self, now: Instant, cx: &ThreadContext<'_>) -> Result<(), ConnectionError> {
-        let address = cx.addresses.get(self.address);
-        let socket = begin_connect(&cx.plan.target, address)
-            .map_err(|error| ConnectionError::Connect(error.kind))?;
-        if let Endpoint::Udp(_) = cx.plan.target.endpoint {
-            socket.set_recv_buffer_size(cx.plan.udp_buffer).map_err(failed)?;
-        }
-        self.dropped_before = 0;
-        self.set_connecting(socket, now, &cx.registry).map_err(failed)
-    }
-
-    /// Uses `socket`, which is connected, and on which the server has welcomed us.
-    pub(super) fn set_preconnected(
-        &mut self,
-        socket: Socket,
-        now: Instant,
-        registry: &Registry,
-    ) -> io::Result<()> {
-        self.is_preconnected = true;
-        self.set_connecting(socket, now, registry)
-    }
-
-    /// Waits for `socket` to become writable, which it is once it is connected.
-    fn set_connecting(
-        &mut self,
-        socket: Socket,
-        now: Instant,
-        registry: &Registry,
-    ) -> io::Result<()> {
-        let source = socket.as_raw_fd();
-        registry.register(&mut SourceFd(&source), self.token, interest(true))?;
-        self.state = State::Connecting(socket, now);
-        Ok(())
-    }
-
-    /// Finishes what [`connect`](Self::connect) began.
-    fn establish(&mut self, cx: &mut ThreadContext<'_>) -> Result<Instant, ConnectionError> {
-        let now = Instant::now();
-        let backoff = State::Backoff(ConnectionError::Connect(ErrorKind::Closed), now);
-        // If it was lost since, the next one has a welcome of its own.
-        let is_preconnected = mem::take(&mut self.is_preconnected);
-        if let State::Connecting(socket, _) = mem::replace(&mut self.state, backoff) {
-            finish_connect(&socket).map_err(failed)?;
-            self.reregister(&socket, false, cx).map_err(failed)?;
-            self.state = State::Established(socket);
-            self.is_blocked = false;
-            self.session.start(cx.plan, now);
-            self.variation.restart();
-            self.note_connected(now);
-            if is_preconnected {
-                let mut welcome = Vec::new();
-                cx.plan.target.framing.encode(WELCOME, &mut welcome);
-                self.reached(now, cx);
-                self.session.receive(&welcome, now, cx.observer)?;
-            }
-        }
-        Ok(now)
-    }
-
-    /// Reports once a connection that something came back.
-    fn reached(&mut self, now: Instant, cx: &mut ThreadContext<'_>) {
-        if !mem::replace(&mut self.is_reached, true) {
-            cx.observer.on_event(Event::Reached, now);
-        }
-    }
-
-    /// The connection was lost, or could not be opened.
-    fn disconnect(&mut self, error: ConnectionError, now: Instant, cx: &mut ThreadContext<'_>) {
-        // A server that was there may come back; one that was not may have another address.
-        if !mem::take(&mut self.is_reached) {
-            self.address += 1;
-        } else if S::IS_DATAGRAM {
-            // Where nothing came in, nothing was dropped, and asking takes milliseconds.
-            let dropped = self.take_drops(&UdpDrops::read());
-            cx.count_drops(dropped, now);
-        }
-        if self.is_usable() || cx.plan.reconnect {
-            self.lost_at = now;
-        }
-        self.sample_tcp(&mut cx.tcp);
-        cx.addresses.look_up(now);
-        self.put_back_unwritten(cx);
-        self.give_up_session(cx);
-        self.session.disconnect(&error, now, cx.observer);
-        cx.observer.on_event(Event::Failed(&error), now);
-        if cx.plan.drop_late {
-            self.schedule.give_up(now, &error, cx.observer);
-        }
-        self.state = State::Backoff(error, now + RETRY_INTERVAL);
     }
 
     /// Takes what came, and returns when that was. If the stream `is_ending`, it reads up to that

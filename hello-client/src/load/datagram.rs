@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use hello_proto::{ReplyError, greeted_message, greeting};
 
-use super::connection::Session;
+use super::session::Session;
 use super::{Batch, ConnectionError, Event, Observer, Plan};
 use crate::error::ErrorKind;
 

@@ -9,8 +9,9 @@ use hello_proto::Endpoint;
 use mio::{Events, Poll, Registry, Token};
 
 use super::addresses::Addresses;
-use super::connection::{LoadConnection, Session};
+use super::connection::LoadConnection;
 use super::schedule::{Quota, Timetable};
+use super::session::Session;
 use super::stats::{Event, Limit, Observer, Pace};
 use super::udp_drops::UdpDrops;
 use super::{Jitter, Partition, Plan, TcpTotals};

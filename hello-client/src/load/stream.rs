@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use hello_proto::{ClientSession, ReplyError};
 
-use super::connection::Session;
+use super::session::Session;
 use super::{Batch, ConnectionError, Event, Observer, Plan};
 use crate::error::ErrorKind;
 

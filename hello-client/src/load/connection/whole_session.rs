@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::super::engine::ThreadContext;
+use super::super::session::Session;
 use super::super::{Batch, ConnectionError, Event};
-use super::{LoadConnection, Session, State};
+use super::{LoadConnection, State};
 use crate::error::ErrorKind;
 
 /// A session under way that is measured as a whole.
