@@ -184,7 +184,7 @@ fn greeted(datagrams: &mut DatagramClient, tally: &mut Tally) {
 
 fn bad_datagrams(place: &Place, noise: &mut Noise, tally: &mut Tally) {
     let mut datagrams = DatagramClient::to(&place.udp);
-    datagrams.send(&noise.bytes(1025));
+    datagrams.send(&noise.bytes(2000));
     tally.datagrams_too_long += 1;
     if forge(b"Michael", &place.udp, &place.udp) {
         tally.datagrams_forged += 1;
