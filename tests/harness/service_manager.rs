@@ -2,8 +2,9 @@
 //! and hears from each how it is.
 
 use std::io::ErrorKind;
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -37,6 +38,17 @@ impl ServiceManager {
     pub(crate) fn with(sockets: impl IntoIterator<Item = OwnedFd>) -> Self {
         let mut manager = Self::new();
         manager.sockets.extend(sockets);
+        manager
+    }
+
+    /// One with a socket of each kind.
+    pub(crate) fn with_each_kind() -> Self {
+        let mut manager = Self::new();
+        let (stream, datagram) = (manager.path("stream.sock"), manager.path("datagram.sock"));
+        manager.hand_over(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket"));
+        manager.hand_over(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket"));
+        manager.hand_over(UnixListener::bind(stream).expect("a socket"));
+        manager.hand_over(UnixDatagram::bind(datagram).expect("a socket"));
         manager
     }
 

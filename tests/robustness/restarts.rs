@@ -1,7 +1,5 @@
 //! Restarts under load, with the sockets in the hands of whoever starts the servers.
 
-use std::net::{TcpListener, UdpSocket};
-use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -25,25 +23,12 @@ const DATAGRAMS: usize = 8;
 /// refused, reset, told anything but what it asked for, or left without a reply.
 #[test]
 fn eighty_clients_notice_nothing_of_twenty_restarts() {
-    let mut manager = ServiceManager::new();
-    let tcp = TcpListener::bind("127.0.0.1:0").expect("a socket");
-    let udp = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-    let (stream, datagram) = (manager.path("stream.sock"), manager.path("datagram.sock"));
-    let streams = [
-        format!("tcp://{}", tcp.local_addr().expect("an address")),
-        format!("unix://{}", stream.display()),
-    ];
-    let datagrams = [
-        format!("udp://{}", udp.local_addr().expect("an address")),
-        format!("unixgram://{}", datagram.display()),
-    ];
-    manager.hand_over(tcp);
-    manager.hand_over(udp);
-    manager.hand_over(UnixListener::bind(&stream).expect("a socket"));
-    manager.hand_over(UnixDatagram::bind(&datagram).expect("a socket"));
+    let manager = ServiceManager::with_each_kind();
+    let mut server = manager.start("--grace 5m");
+    let endpoint = |scheme| server.endpoint(scheme).to_owned();
+    let (streams, datagrams) = (["tcp", "unix"].map(endpoint), ["udp", "unixgram"].map(endpoint));
     let own_path = |number: usize| manager.path(&format!("client-{number}.sock"));
 
-    let mut server = manager.start("--grace 5m");
     let stopped = AtomicBool::new(false);
     let goes_on = || !stopped.load(Ordering::Relaxed);
     let done: [AtomicU64; SESSIONS + PIPELINED + DATAGRAMS] =
