@@ -20,7 +20,6 @@ mod stats;
 mod stream;
 mod tcp_totals;
 mod timeline;
-mod udp_drops;
 
 use std::io;
 use std::sync::Arc;

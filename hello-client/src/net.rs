@@ -20,7 +20,7 @@ use crate::options::Target;
 
 pub(crate) use connect::{addresses, begin_connect, connect, connect_each, finish_connect};
 pub(crate) use deadline::{Deadline, Timeout};
-pub(crate) use os::{TcpInfo, Timer, tcp_info};
+pub(crate) use os::{TcpInfo, Timer, dropped, tcp_info};
 
 /// The pause between a failed attempt and the next one.
 pub(crate) const RETRY_INTERVAL: Duration = Duration::from_millis(100);

@@ -19,10 +19,10 @@ use crate::failpoint;
 use crate::listen::bind::DatagramSocket;
 use crate::listen::socket_file::SocketFile;
 use crate::log_limit::LogLimiter;
+use crate::net::os::dropped;
 use crate::net::packet_info::{self, Received};
 use crate::net::poll::{WAKE, poll};
 use crate::net::stream::Peer;
-use crate::net::udp_drops::{inode, udp_drops};
 use crate::shared::Shared;
 use crate::stats::{Counter, ThreadStats};
 
@@ -45,7 +45,7 @@ pub(crate) const DESCRIPTORS: usize = 3;
 #[derive(Debug)]
 pub(crate) struct DatagramLoop {
     shared: Arc<Shared>,
-    socket: OwnedFd,
+    socket: Arc<OwnedFd>,
     /// What arrives after the stop is for the next server.
     inherited: bool,
     poll: Poll,
@@ -104,7 +104,7 @@ impl DatagramLoop {
         Ok(Self {
             buffer: DatagramBuffer::new(shared.framing, shared.max_message),
             shared,
-            socket,
+            socket: Arc::new(socket),
             inherited,
             poll,
             waker,
@@ -116,6 +116,11 @@ impl DatagramLoop {
             unsent: LogLimiter::default(),
             stats,
         })
+    }
+
+    /// Its socket, for the monitor.
+    pub(crate) fn socket(&self) -> &Arc<OwnedFd> {
+        &self.socket
     }
 
     /// Wakes it, to see that the server stops.
@@ -138,10 +143,10 @@ impl DatagramLoop {
             return Ok(());
         }
         while !self.shared.grace_remaining().is_zero() && self.serve_one()? {}
-        let drops = udp_drops(&inode(&self.socket).into_iter().collect());
+        let dropped = dropped(&self.socket);
         // In this order, so that nobody who adds up counts them twice.
         drop(self.socket);
-        self.stats.add(Counter::Overflowed, drops);
+        self.stats.add(Counter::Overflowed, dropped);
         Ok(())
     }
 

@@ -1,24 +1,23 @@
 //! What a server can say of itself while it runs.
 
-use std::collections::HashSet;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::SystemTime;
 
-use crate::net::udp_drops::{inode, udp_drops};
+use crate::net::os::dropped;
 use crate::stats::{Counter, Counters, Stats, ThreadStats};
 
 /// Where the figures of a server are.
 #[derive(Debug)]
 pub(crate) struct Monitor {
     threads: Vec<Arc<Counters>>,
-    /// The inodes of the sockets whose dropped datagrams are counted.
-    datagram_sockets: HashSet<u64>,
+    /// The sockets whose dropped datagrams are counted, while they are open.
+    datagram_sockets: Vec<Weak<OwnedFd>>,
     /// What had been dropped at an inherited socket before this server started.
     dropped_before: u64,
-    /// The highest count yet: the table that it is read from may lack a line while others open and
-    /// close sockets, and a counter must not go back.
+    /// The highest count yet: that of a socket which has just been closed may still be missing, and a
+    /// counter must not go back.
     overflowed: AtomicU64,
     dropped_log_lines: Arc<AtomicU64>,
     /// Connections that wait for their PROXY protocol header.
@@ -31,7 +30,7 @@ impl Monitor {
     pub(crate) fn new(dropped_log_lines: Arc<AtomicU64>) -> Self {
         Self {
             threads: Vec::new(),
-            datagram_sockets: HashSet::new(),
+            datagram_sockets: Vec::new(),
             dropped_before: 0,
             overflowed: AtomicU64::new(0),
             dropped_log_lines,
@@ -48,19 +47,18 @@ impl Monitor {
     }
 
     /// One more socket whose dropped datagrams are counted.
-    pub(crate) fn watch(&mut self, socket: &OwnedFd) {
-        if let Some(inode) = inode(socket) {
-            self.dropped_before += udp_drops(&HashSet::from([inode]));
-            self.datagram_sockets.insert(inode);
-        }
+    pub(crate) fn watch(&mut self, socket: &Arc<OwnedFd>) {
+        self.dropped_before += dropped(socket);
+        self.datagram_sockets.push(Arc::downgrade(socket));
     }
 
     /// What has been counted up to now, by all threads, whether they have ended or not.
     pub(crate) fn stats(&self) -> Stats {
         let mut total = Stats::default();
         self.threads.iter().for_each(|counters| total += counters.read());
-        // A thread counts what was dropped at a socket that it has closed, and the table has the rest.
-        let overflowed = total.get(Counter::Overflowed) + udp_drops(&self.datagram_sockets);
+        // A thread counts what was dropped at a socket that it has closed; the others are asked.
+        let open = self.datagram_sockets.iter().filter_map(Weak::upgrade);
+        let overflowed = total.get(Counter::Overflowed) + open.map(|it| dropped(&it)).sum::<u64>();
         let overflowed = overflowed.saturating_sub(self.dropped_before);
         let before = self.overflowed.fetch_max(overflowed, Ordering::Relaxed);
         total.set(Counter::Overflowed, overflowed.max(before));

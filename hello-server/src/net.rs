@@ -5,4 +5,3 @@ pub(crate) mod os;
 pub(crate) mod packet_info;
 pub(crate) mod poll;
 pub(crate) mod stream;
-pub(crate) mod udp_drops;

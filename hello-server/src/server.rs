@@ -118,9 +118,9 @@ impl Running {
                 BoundSocket::Streams(listener) => listeners.push(listener),
                 BoundSocket::Datagrams(sockets) => {
                     for socket in sockets {
-                        monitor.watch(&socket.socket);
                         let (shared, stats) = (Arc::clone(&shared), monitor.thread());
                         let datagrams = DatagramLoop::new(shared, socket, endpoint.clone(), stats)?;
+                        monitor.watch(datagrams.socket());
                         wakers.push(datagrams.waker());
                         threads.spawn(endpoint.to_string(), || datagrams.run())?;
                     }

@@ -17,10 +17,9 @@ use super::engine::ThreadContext;
 use super::jitter::{Jitter, Variation, Varying};
 use super::schedule::Schedule;
 use super::session::Session;
-use super::udp_drops::UdpDrops;
 use super::{Batch, ConnectionError, Event, Plan, TcpTotals};
 use crate::error::ErrorKind;
-use crate::net::{is_too_long, tcp_info};
+use crate::net::{dropped, is_too_long, tcp_info};
 use whole_session::WholeSession;
 
 /// A session, its schedule, and the socket that carries it.
@@ -310,12 +309,12 @@ impl<S: Session> LoadConnection<S> {
     }
 
     /// What the system has dropped of the replies since it was last asked, because the receive
-    /// buffer of the socket was full; `drops` is what it says now.
-    pub(super) fn take_drops(&mut self, drops: &UdpDrops) -> u64 {
+    /// buffer of the socket was full.
+    pub(super) fn take_drops(&mut self) -> u64 {
         let (State::Connecting(socket, _) | State::Established(socket)) = &self.state else {
             return 0;
         };
-        let dropped = drops.of(socket);
+        let dropped = if S::IS_DATAGRAM { dropped(socket) } else { 0 };
         dropped.saturating_sub(mem::replace(&mut self.dropped_before, dropped))
     }
 

@@ -5,7 +5,6 @@ use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use hello_proto::Endpoint;
 use mio::{Events, Poll, Registry, Token};
 
 use super::addresses::Addresses;
@@ -13,7 +12,6 @@ use super::connection::LoadConnection;
 use super::schedule::{Quota, Timetable};
 use super::session::Session;
 use super::stats::{Event, Limit, Observer, Pace};
-use super::udp_drops::UdpDrops;
 use super::{Jitter, Partition, Plan, TcpTotals};
 use crate::net::Timer;
 
@@ -272,9 +270,7 @@ impl<'a, S: Session> Engine<'a, S> {
 
     /// What the system has dropped since it was last asked.
     fn take_drops(&mut self) -> u64 {
-        let Endpoint::Udp(_) = self.context.plan.target.endpoint else { return 0 };
-        let drops = UdpDrops::read();
-        self.connections.iter_mut().map(|connection| connection.take_drops(&drops)).sum()
+        self.connections.iter_mut().map(LoadConnection::take_drops).sum()
     }
 
     /// Whether messages that are measured become due.

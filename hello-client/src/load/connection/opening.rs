@@ -12,7 +12,6 @@ use socket2::Socket;
 
 use super::super::engine::ThreadContext;
 use super::super::session::Session;
-use super::super::udp_drops::UdpDrops;
 use super::super::{ConnectionError, Event};
 use super::{LoadConnection, State, failed, interest, lost};
 use crate::error::ErrorKind;
@@ -102,11 +101,9 @@ impl<S: Session> LoadConnection<S> {
         // A server that was there may come back; one that was not may have another address.
         if !mem::take(&mut self.is_reached) {
             self.address += 1;
-        } else if S::IS_DATAGRAM {
-            // Where nothing came in, nothing was dropped, and asking takes milliseconds.
-            let dropped = self.take_drops(&UdpDrops::read());
-            cx.count_drops(dropped, now);
         }
+        let dropped = self.take_drops();
+        cx.count_drops(dropped, now);
         if self.is_usable() || cx.plan.reconnect {
             self.lost_at = now;
         }

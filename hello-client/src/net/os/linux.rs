@@ -1,5 +1,6 @@
 //! Linux.
 
+mod drops;
 mod error_queue;
 mod tcp_info;
 mod timer;
@@ -8,6 +9,7 @@ use std::io;
 
 use socket2::{SockAddr, Socket};
 
+pub(crate) use drops::dropped;
 pub(crate) use error_queue::{keep_errors, last_error};
 pub(crate) use tcp_info::tcp_info;
 pub(crate) use timer::Timer;

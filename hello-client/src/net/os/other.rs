@@ -21,6 +21,11 @@ pub(crate) fn tcp_info(_: &Socket) -> Option<TcpInfo> {
     None
 }
 
+/// The system does not tell.
+pub(crate) fn dropped(_: &Socket) -> u64 {
+    0
+}
+
 /// Nothing: the timeout of kqueue(2) is in nanoseconds.
 #[derive(Debug)]
 pub(crate) struct Timer;

@@ -7,8 +7,11 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::SocketAddr;
 
 use mio::Interest;
-use nix::libc::{BPF_ABS, BPF_B, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, in_addr, in_pktinfo};
-use nix::sys::socket::{ControlMessage, ControlMessageOwned, setsockopt, sockopt};
+use nix::libc::{
+    self, BPF_ABS, BPF_B, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, in_addr, in_pktinfo,
+};
+use nix::sys::socket::{ControlMessage, ControlMessageOwned, getsockopt, setsockopt, sockopt};
+use nix::{getsockopt_impl, sockopt_impl};
 use rustix::fs::{Mode, fchmod};
 use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with};
@@ -26,6 +29,21 @@ pub(crate) const TCP_READS_SHORT: bool = false;
 /// Of the size of a receive buffer that was asked for, the system grants this many times: it doubles
 /// it, to have room for its own bookkeeping (socket(7)).
 pub(crate) const RECEIVE_BUFFER_FACTOR: usize = 2;
+
+sockopt_impl!(
+    /// The memory of a socket in the words of `linux/sock_diag.h`, as nix reads options that it has not.
+    MemoryInfo,
+    GetOnly,
+    libc::SOL_SOCKET,
+    libc::SO_MEMINFO,
+    [u32; libc::SK_MEMINFO_DROPS as usize + 1]
+);
+
+/// How many datagrams the system has dropped because the receive buffer of `socket` was full; 0 where it
+/// does not tell. It is asked when somebody wants to know, so it costs nothing while datagrams come.
+pub(crate) fn dropped(socket: &OwnedFd) -> u64 {
+    getsockopt(socket, MemoryInfo).map_or(0, |words| words[libc::SK_MEMINFO_DROPS as usize].into())
+}
 
 /// Accepts one client, in one system call.
 pub(crate) fn accept(listener: &OwnedFd) -> rustix::io::Result<(OwnedFd, Option<SocketAddrAny>)> {

@@ -23,6 +23,11 @@ pub(crate) const TCP_READS_SHORT: bool = true;
 /// The system grants what it is asked for.
 pub(crate) const RECEIVE_BUFFER_FACTOR: usize = 1;
 
+/// The system does not tell.
+pub(crate) fn dropped(_: &OwnedFd) -> u64 {
+    0
+}
+
 /// Accepts one client; macOS has no accept4(2).
 pub(crate) fn accept(listener: &OwnedFd) -> rustix::io::Result<(OwnedFd, Option<SocketAddrAny>)> {
     let (socket, address) = acceptfrom(listener)?;
