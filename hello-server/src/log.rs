@@ -10,10 +10,10 @@ use std::thread;
 use std::time::Duration;
 
 use anstream::{AutoStream, ColorChoice};
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use env_logger::{Builder, Env, Target, WriteStyle};
 use log::{Level, LevelFilter};
-use rustix::event::{self, PollFd, PollFlags};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 pub(crate) use self::format::Format;
 use self::format::Style;
@@ -21,8 +21,12 @@ use self::format::Style;
 /// The most that is queued, in bytes: some ten thousand lines.
 const QUEUE_BYTES: usize = 1024 * 1024;
 
-/// How long the process waits at its end for the last lines to be written.
+/// How long the process waits at its end for a stderr that takes no more.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How many times as long it waits where stderr would take more: on a busy machine the writer may not
+/// have had its turn.
+const MAX_FLUSHES: usize = 10;
 
 enum Item {
     Line(Vec<u8>),
@@ -86,7 +90,12 @@ impl Drop for Log {
     fn drop(&mut self) {
         let (done, flushed) = bounded(1);
         let _ = self.queue.items.send(Item::Flush(done));
-        let _ = flushed.recv_timeout(FLUSH_TIMEOUT);
+        for _ in 0..MAX_FLUSHES {
+            let timed_out = flushed.recv_timeout(FLUSH_TIMEOUT) == Err(RecvTimeoutError::Timeout);
+            if !timed_out || !stderr_takes_more(Some(&Timespec::default())) {
+                break;
+            }
+        }
     }
 }
 
@@ -153,11 +162,16 @@ fn write_to_stderr(mut bytes: &[u8]) -> io::Result<()> {
             Ok(written) => bytes = &bytes[written..],
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                let stderr = io::stderr();
-                let _ = event::poll(&mut [PollFd::new(&stderr, PollFlags::OUT)], None);
+                stderr_takes_more(None);
             }
             Err(error) => return Err(error),
         }
     }
     Ok(())
+}
+
+/// Waits until it does, for at most `timeout`.
+fn stderr_takes_more(timeout: Option<&Timespec>) -> bool {
+    let stderr = io::stderr();
+    poll(&mut [PollFd::new(&stderr, PollFlags::OUT)], timeout).is_ok_and(|ready| ready > 0)
 }

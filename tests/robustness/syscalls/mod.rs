@@ -63,7 +63,7 @@ fn injected(trace: &NamedTempFile) -> usize {
 
 /// Whether faults can be injected; skips the test if not.
 #[track_caller]
-fn can_inject() -> bool {
+pub(super) fn can_inject() -> bool {
     if !cfg!(target_arch = "x86_64") {
         skipped("the tables have the system calls of x86-64");
         return false;
