@@ -50,7 +50,7 @@ pub(crate) use {
 };
 
 /// How long a test waits for anything that has to happen. Only a failing test waits that long.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Linux interrupts a call that has a timeout even when there is no signal to handle.
 fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {

@@ -45,7 +45,7 @@ fn a_client_that_pipelines_100_mb_and_never_reads_stays_within_a_bound_and_is_en
 #[test]
 fn many_clients_that_never_read_stay_within_the_bound_and_their_memory_is_freed() {
     const CLIENTS: u64 = 20;
-    let server = Server::start("tcp://127.0.0.1:0 --idle-timeout 2s");
+    let server = Server::start("tcp://127.0.0.1:0 --idle-timeout 5s");
     let (_first, before) = Usage::with_a_session(&server);
     let endpoint = &server.endpoints()[0];
     let get_stuck = || {

@@ -48,7 +48,7 @@ fn a_session_that_is_open_when_the_grace_is_over_gets_the_reason() {
 
 #[test]
 fn a_session_that_never_reads_ends_with_the_grace_of_the_stop_after_the_drain() {
-    let server = Server::start(&format!("{TCP} --grace 1s"));
+    let server = Server::start(&format!("{TCP} --grace 2s"));
     let mut stuck = server.session();
     stuck.send_until_stuck(&vec![b'\n'; 32 * 1024 * 1024], Duration::from_millis(300));
     server.process.signal(Signal::QUIT);

@@ -21,7 +21,7 @@ fn what_a_relay_drops_doubles_and_swaps_is_counted_exactly() {
         6 => vec![greeting, kept.take().unwrap()],
         _ => vec![greeting],
     });
-    let words = ["--messages", "1000", "--warmup", "0", "--rate", "2000", "--timeout", "2s"];
+    let words = ["--messages", "1000", "--warmup", "0", "--rate", "2000", "--timeout", "5s"];
     let (report, code) = run_json(&[&["-s", &endpoint], &words[..]].concat());
     assert_eq!(code, 0, "{report}");
     for (name, expected) in [

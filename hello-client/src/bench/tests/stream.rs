@@ -115,7 +115,7 @@ fn a_server_that_is_not_there_is_an_object_with_nulls() {
 #[test]
 fn a_server_that_rejects_everyone_is_reported_in_its_own_words() {
     let endpoint = server(|_, mut peer| peer.send("Error: server is full\n"));
-    let (report, code) = run_json(&["-s", &endpoint, "--duration", "300ms", "--warmup", "0"]);
+    let (report, code) = run_json(&["-s", &endpoint, "--duration", "2s", "--warmup", "0"]);
     assert_eq!((code, &report["error"]["kind"]), (1, &"server".into()), "{report}");
     let message = "no message was answered: Error: server is full";
     assert_eq!(report["error"]["message"], message);
