@@ -182,7 +182,7 @@ impl Connection {
         scratch.output.clear();
         let end = self.session.receive_end(&mut scratch.output);
         scratch.stats.add(Counter::Messages, self.session.messages() - answered);
-        self.begin_close(end);
+        self.begin_close(end, scratch.now);
         self.send_or_buffer(&[], scratch)?;
         self.advance_close(scratch)
     }
@@ -192,7 +192,7 @@ impl Connection {
         let answered = self.session.messages();
         scratch.output.clear();
         if let Some(end) = self.session.receive(&mut input, &mut scratch.output) {
-            self.begin_close(end);
+            self.begin_close(end, scratch.now);
             input = &[];
         }
         if self.session.messages() != answered {

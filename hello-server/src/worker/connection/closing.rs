@@ -114,7 +114,9 @@ impl Connection {
         }
     }
 
-    pub(super) fn begin_close(&mut self, end: SessionEnd) {
+    /// The client has ended the session. What it is owed has its own time to be taken.
+    pub(super) fn begin_close(&mut self, end: SessionEnd, now: Time) {
+        self.last_active = now;
         self.state = State::Closing(match end {
             SessionEnd::Exit => Cause::Exit,
             SessionEnd::EndOfStream => Cause::EndOfStream,

@@ -68,8 +68,6 @@ pub(crate) struct Connection {
     /// Bytes received, ever.
     pub(crate) arrived: usize,
     consumed: usize,
-    /// `exit` came alone, so that the server cannot know whether the replies before it have arrived.
-    exit_alone: bool,
     /// The last write found no space after the client had had its time.
     stalled: bool,
 }
@@ -104,7 +102,6 @@ impl Connection {
             due: None,
             arrived: 0,
             consumed: 0,
-            exit_alone: false,
             stalled: false,
         }
     }
@@ -152,7 +149,8 @@ impl Connection {
             self.input.pop_front();
             self.mark = None;
         }
-        if self.cuts.front() == Some(&0) {
+        // Several descriptors in a row, too.
+        while self.cuts.front() == Some(&0) {
             self.cuts.pop_front();
         }
         let limits = [buffer.len(), self.input.len(), self.mark.unwrap_or(usize::MAX)];
@@ -184,12 +182,10 @@ impl Connection {
         self.cuts.iter_mut().for_each(|cut| *cut -= count);
         self.consumed += count;
         let counts = if self.oracle.end.is_none() && !self.rejected { count } else { 0 };
-        let (messages, end) = (self.oracle.messages, self.oracle.end);
+        let messages = self.oracle.messages;
         self.oracle.receive(&buffer[..count]);
         if self.oracle.messages > messages {
             self.active = self.active.max(now);
-        } else if self.oracle.end != end && self.oracle.end == Some(End::Exit) {
-            self.exit_alone = true;
         }
         self.touched = self.touched.max(now);
         let owed = self.oracle.replies.len().saturating_sub(self.written);
@@ -370,7 +366,7 @@ impl Kernel {
         let it = &mut self.connections[connection];
         if it.closed {
             if !it.unix {
-                let harmless = it.output.is_empty() || it.exit_alone || it.is_excused(now, over);
+                let harmless = it.output.is_empty() || it.is_excused(now, over);
                 assert!(harmless, "a reset destroys {} bytes on their way", it.output.len());
                 it.output.clear();
             }
