@@ -33,43 +33,45 @@ impl Oracle {
     }
 
     /// One read has returned `bytes`.
-    pub(crate) fn receive(&mut self, bytes: &[u8]) {
-        if self.limits.framing == Framing::Raw {
-            let parts = bytes.chunks(self.limits.max_message);
-            return parts.for_each(|part| self.message(part.to_vec()));
-        }
-        for &byte in bytes {
-            if self.end.is_some() {
-                return;
-            }
-            self.partial.push(byte);
+    pub(crate) fn receive(&mut self, mut bytes: &[u8]) {
+        while self.end.is_none() && !bytes.is_empty() {
             match self.limits.framing {
-                Framing::Line => self.check_line(),
-                Framing::Length | Framing::Raw => self.check_length(),
+                Framing::Line => self.line(&mut bytes),
+                Framing::Length => self.counted(&mut bytes),
+                Framing::Raw => {
+                    let count = bytes.len().min(self.limits.max_message);
+                    self.message(bytes.split_off(..count).unwrap_or_default());
+                }
             }
         }
     }
 
-    fn check_line(&mut self) {
-        let line = &self.partial;
-        if let Some(line) = line.strip_suffix(b"\n") {
-            let line = line.strip_suffix(b"\r").unwrap_or(line).to_vec();
-            self.partial.clear();
-            self.message(line);
-        } else if line.strip_suffix(b"\r").unwrap_or(line).len() > self.limits.max_message {
-            self.too_long();
+    fn line(&mut self, bytes: &mut &[u8]) {
+        let end = bytes.iter().position(|byte| *byte == b'\n');
+        let part = bytes.split_off(..end.unwrap_or(bytes.len())).unwrap_or_default();
+        self.partial.extend(part);
+        if bytes.split_off_first().is_some() {
+            let line = std::mem::take(&mut self.partial);
+            self.message(line.strip_suffix(b"\r").unwrap_or(&line));
+        } else {
+            let line = self.partial.strip_suffix(b"\r").unwrap_or(&self.partial);
+            if line.len() > self.limits.max_message {
+                self.too_long();
+            }
         }
     }
 
-    fn check_length(&mut self) {
+    fn counted(&mut self, bytes: &mut &[u8]) {
+        let length = self.partial.first_chunk().map(|length| u32::from_be_bytes(*length) as usize);
+        let missing = 4 + length.unwrap_or(0) - self.partial.len();
+        self.partial.extend(bytes.split_off(..missing.min(bytes.len())).unwrap_or_default());
         let Some((length, message)) = self.partial.split_first_chunk() else { return };
         let length = u32::from_be_bytes(*length) as usize;
         if length > self.limits.max_message {
             self.too_long();
         } else if message.len() == length {
-            let message = message.to_vec();
-            self.partial.clear();
-            self.message(message);
+            let whole = std::mem::take(&mut self.partial);
+            self.message(&whole[4..]);
         }
     }
 
@@ -80,12 +82,12 @@ impl Oracle {
         }
         if self.limits.framing == Framing::Line && !self.partial.is_empty() {
             let last = std::mem::take(&mut self.partial);
-            self.message(last);
+            self.message(&last);
         }
         self.end = self.end.or(Some(End::Eof));
     }
 
-    fn message(&mut self, message: Vec<u8>) {
+    fn message(&mut self, message: &[u8]) {
         if self.end.is_some() {
         } else if message.len() > self.limits.max_message {
             self.too_long();
@@ -93,7 +95,7 @@ impl Oracle {
             self.end = Some(End::Exit);
         } else {
             self.messages += 1;
-            self.owe(&[b"Hello, ", &*message, b"!"].concat());
+            self.owe(&[b"Hello, ", message, b"!"].concat());
         }
     }
 

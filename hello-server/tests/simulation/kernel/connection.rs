@@ -183,7 +183,9 @@ impl Connection {
         self.consumed += count;
         let counts = if self.oracle.end.is_none() && !self.rejected { count } else { 0 };
         let messages = self.oracle.messages;
-        self.oracle.receive(&buffer[..count]);
+        if !self.rejected {
+            self.oracle.receive(&buffer[..count]);
+        }
         if self.oracle.messages > messages {
             self.active = self.active.max(now);
         }

@@ -63,8 +63,9 @@ impl Scheduler for Seeds {
         {
             return Some(world.id());
         }
-        let others: Vec<_> = runnable.iter().filter(|task| id(task) != 0).collect();
-        Some(others[self.random.size(0..others.len())].id())
+        let chosen = self.random.size(0..others);
+        let mut others = runnable.iter().filter(|task| id(task) != 0);
+        others.nth(chosen).map(|task| task.id())
     }
 
     fn next_u64(&mut self) -> u64 {
