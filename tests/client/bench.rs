@@ -171,7 +171,7 @@ fn a_bench_ends_early_on_ctrl_c_with_its_report() {
 
 /// Runs with `--json` and a short timeout, so that what is not answered is soon lost.
 fn bench(endpoint: &str, words: &str) -> (Value, Finished) {
-    let words = words.split(' ').chain(["--warmup", "0", "--timeout", "200ms", "-s", endpoint]);
+    let words = words.split(' ').chain(["--warmup", "0", "--timeout", "2s", "-s", endpoint]);
     Client::json(["bench"].into_iter().chain(words))
 }
 
@@ -224,7 +224,7 @@ fn a_rate_without_end_is_interrupted_at_once() {
 #[test]
 fn a_server_that_answers_too_slowly_for_the_rate_is_the_limit() {
     let fake = FakeServer::open();
-    let words = "bench --rate 1000 --duration 300ms --warmup 0 --timeout 400ms --size 1 -s";
+    let words = "bench --rate 1000 --duration 300ms --warmup 0 --timeout 2s --size 1 -s";
     let process = Client::start(words.split(' ').chain([&*fake.endpoint()]));
     let mut connection = fake.accept();
     connection.send(b"Welcome!\n");
@@ -244,7 +244,7 @@ fn a_server_that_answers_too_slowly_for_the_rate_is_the_limit() {
 fn what_a_stream_did_not_take_was_not_sent() {
     let fake = FakeServer::open();
     let words = "bench --rate 1000000 --duration 300ms --pipeline 1000000 --size 999 --json";
-    let words = words.split(' ').chain(["--warmup", "0", "--timeout", "200ms", "-s"]);
+    let words = words.split(' ').chain(["--warmup", "0", "--timeout", "2s", "-s"]);
     let process = Client::start(words.chain([&*fake.endpoint()]));
     let mut connection = fake.accept();
     connection.send(b"Welcome!\n");

@@ -308,7 +308,7 @@ fn retransmitted(path: &RoutedPath) -> u64 {
 fn a_ping_counts_what_a_link_has_lost_and_goes_on_when_it_is_up_again() {
     let Some((path, _server)) = path_to_a_server() else { return };
     for link in LINKS {
-        let words = ["ping", "udp://10.2.0.2:9999", "--interval", "50ms", "--timeout", "200ms"];
+        let words = ["ping", "udp://10.2.0.2:9999", "--interval", "50ms", "--timeout", "1s"];
         let mut client = path.client.run(|| Client::start([&words[..], &["--json"]].concat()));
         client.stderr.wait_for("rtt=");
         set_link(&path, link, "down");

@@ -67,7 +67,7 @@ fn a_message_is_lost_as_soon_as_its_connection_is_refused() {
 fn ping_with_loss(words: &str) -> (Value, Option<i32>) {
     let fake = FakeUdpServer::open();
     let endpoint = fake.endpoint();
-    let always = ["ping", "--count", "4", "--interval", "5ms", "--timeout", "50ms", "--json", "-s"];
+    let always = ["ping", "--count", "4", "--interval", "5ms", "--timeout", "1s", "--json", "-s"];
     let words = always.into_iter().chain([&*endpoint]).chain(words.split_whitespace());
     let process = Client::start(words);
     let (message, client) = fake.receive();
@@ -295,8 +295,7 @@ fn a_threshold_holds_for_each_endpoint() {
     let fake = FakeUdpServer::open();
     let silent = FakeUdpServer::open();
     let endpoints = [server.endpoint("tcp"), &fake.endpoint(), &silent.endpoint()];
-    let words =
-        ["ping", "-c", "2", "-i", "5ms", "--timeout", "500ms", "--max-loss", "20", "--json"];
+    let words = ["ping", "-c", "2", "-i", "5ms", "--timeout", "2s", "--max-loss", "20", "--json"];
     let client = Client::start(words.into_iter().chain(endpoints));
     let (message, peer) = fake.receive();
     fake.send(&[b"Hello, ", &*message, b"!"].concat(), peer);
@@ -383,7 +382,7 @@ fn a_server_that_has_moved_is_found_by_its_name() {
         is_at("127.0.0.1");
         let endpoint = format!("{scheme}://moves.example:9999");
         let server = network.run(|| Server::start(&format!("{scheme}://127.0.0.1:9999")));
-        let client = Client::command(["ping", "-v", "-i", "20ms", "--timeout", "100ms", &endpoint]);
+        let client = Client::command(["ping", "-v", "-i", "20ms", "--timeout", "1s", &endpoint]);
         let mut shell = Command::new("unshare");
         shell.args(["--mount", "sh", "-ec", "mount --bind \"$0\" /etc/hosts; exec \"$@\""]);
         shell.arg(hosts.path()).arg(client.get_program()).args(client.get_args());

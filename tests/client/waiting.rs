@@ -80,7 +80,7 @@ fn it_gives_up_when_the_wait_is_over() {
     let start = Instant::now();
     let finished = Client::run(["-s", &closed.endpoint(), "--wait", "300ms"]);
     let took = start.elapsed();
-    assert!((300..3000).contains(&took.as_millis()), "a wait of 300 ms took {took:?}");
+    assert!((300..30_000).contains(&took.as_millis()), "a wait of 300 ms took {took:?}");
     finished.expect_error_line(3, &[&closed.endpoint(), "tried for"]);
 }
 

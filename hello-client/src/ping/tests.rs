@@ -59,7 +59,7 @@ fn a_lost_datagram_is_reported_when_it_has_timed_out() {
             }
         }
     });
-    let words = ["--count", "3", "--interval", "100ms", "--timeout", "300ms"];
+    let words = ["--count", "3", "--interval", "100ms", "--timeout", "1s"];
     let (text, code) = run_ping(&[&["-s", &endpoint], &words[..]].concat());
     let lines = ["seq=1 bytes=16 ", "seq=3 bytes=16 ", "seq=2 lost: no reply in time"];
     assert_eq!((&shapes(&text)[1..4], code), (&lines[..], 0), "{text}");

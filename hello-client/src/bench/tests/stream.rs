@@ -91,7 +91,7 @@ fn a_session_that_is_cut_off_is_counted_by_cause_and_opened_again() {
         1 => while peer.receive().is_some() {},
         _ => peer.answer(greet),
     });
-    let words = ["-s", &endpoint, "--messages", "20", "--warmup", "0", "--timeout", "300ms"];
+    let words = ["-s", &endpoint, "--messages", "20", "--warmup", "0", "--timeout", "1s"];
     let (report, code) = run_json(&words);
     assert_eq!(
         (code, &report["received"], &report["lost"]),
