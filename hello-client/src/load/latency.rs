@@ -71,17 +71,18 @@ impl Latency {
     pub(crate) fn summary(&self) -> LatencySummary {
         let known = |nanos: f64| (!self.histogram.is_empty()).then_some(thousandths(nanos / 1e3));
         let quantile = |quantile| self.quantile(quantile).map(thousandths);
+        let (shortest, longest) = (self.shortest as f64, self.longest as f64);
         LatencySummary {
             samples: self.histogram.len(),
-            min: known(self.shortest as f64),
-            mean: known(self.histogram.mean()),
+            min: known(shortest),
+            mean: known(self.histogram.mean().max(shortest).min(longest)),
             stddev: known(self.histogram.stdev()),
             p50: quantile(0.5),
             p90: quantile(0.9),
             p99: quantile(0.99),
             p999: quantile(0.999),
             p9999: quantile(0.9999),
-            max: known(self.longest as f64),
+            max: known(longest),
         }
     }
 
@@ -167,6 +168,14 @@ mod tests {
         }
         let median = latency.summary().p50.expect("there are three");
         assert!((median / (22.0 * 3600.0 * 1e6) - 1.0).abs() <= 0.001, "{median}");
+    }
+
+    #[test]
+    fn the_mean_is_between_the_shortest_and_the_longest() {
+        let mut latency = Latency::new();
+        latency.record(Duration::from_micros(32_768), 3);
+        let LatencySummary { min, mean, max, .. } = latency.summary();
+        assert_eq!([min, mean, max], [Some(32_768.0); 3]);
     }
 
     #[test]

@@ -132,7 +132,9 @@ impl Session for StreamSession {
     }
 
     fn unwritten(&self) -> u64 {
-        (self.output.len() - self.written).div_ceil(self.frame) as u64
+        let left = self.output.len() - self.written;
+        // `exit` is none of them.
+        self.in_flight.min(left.div_ceil(self.frame) as u64)
     }
 
     fn take_unwritten(&mut self) -> Option<Batch> {

@@ -159,3 +159,11 @@ fn what_has_not_left_as_a_whole_is_given_back() {
     session.disconnect(&CLOSED, now, &mut notes);
     assert_eq!(notes.take(), ["lost 0+1: cut off (closed)"]);
 }
+
+#[test]
+fn exit_is_no_message_that_has_not_left() {
+    let (mut session, now) = session(0);
+    session.exit(now);
+    assert_eq!(outgoing(&mut session), b"exit\n");
+    assert_eq!((session.unwritten(), session.take_unwritten()), (0, None));
+}
