@@ -14,6 +14,8 @@ mod jitter;
 mod latency;
 mod outage;
 mod plan;
+#[cfg(test)]
+pub(crate) mod replay;
 mod schedule;
 mod session;
 mod stats;

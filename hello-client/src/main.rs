@@ -20,6 +20,8 @@ mod load;
 mod net;
 mod options;
 mod ping;
+#[cfg(test)]
+mod replay;
 mod report;
 mod say;
 mod session;

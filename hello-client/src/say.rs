@@ -1,6 +1,8 @@
 //! One scripted session: says the messages, and checks what the server says.
 
 mod datagram;
+#[cfg(test)]
+mod replay;
 mod script;
 mod stream;
 

@@ -2,7 +2,7 @@
 
 use libfuzzer_sys::fuzz_target;
 
-#[path = "../../tests/replay/decoder.rs"]
+#[path = "../../../hello-proto/tests/replay/decoder.rs"]
 mod decoder;
 
 fuzz_target!(|input: &[u8]| decoder::holds(input));

@@ -2,7 +2,7 @@
 
 use libfuzzer_sys::fuzz_target;
 
-#[path = "../../tests/replay/endpoint.rs"]
+#[path = "../../../hello-proto/tests/replay/endpoint.rs"]
 mod endpoint;
 
 fuzz_target!(|input: &[u8]| endpoint::holds(input));

@@ -2,7 +2,7 @@
 
 use libfuzzer_sys::fuzz_target;
 
-#[path = "../../tests/replay/client_session.rs"]
+#[path = "../../../hello-proto/tests/replay/client_session.rs"]
 mod client_session;
 
 fuzz_target!(|input: &[u8]| client_session::holds(input));

@@ -2,7 +2,7 @@
 
 use libfuzzer_sys::fuzz_target;
 
-#[path = "../../tests/replay/datagram.rs"]
+#[path = "../../../hello-proto/tests/replay/datagram.rs"]
 mod datagram;
 
 fuzz_target!(|input: &[u8]| datagram::holds(input));

@@ -2,7 +2,7 @@
 
 use libfuzzer_sys::fuzz_target;
 
-#[path = "../../tests/replay/proxy_header.rs"]
+#[path = "../../../hello-proto/tests/replay/proxy_header.rs"]
 mod proxy_header;
 
 fuzz_target!(|input: &[u8]| proxy_header::holds(input));
