@@ -1,5 +1,6 @@
 //! Errors of accept and of wakers, and too few descriptors from the start.
 
+use super::threads::asleep;
 use crate::harness::{Finished, Server, Summary};
 
 #[test]
@@ -21,6 +22,8 @@ fn an_accept_error_that_is_not_known_pauses_accepting_and_does_not_end_the_serve
 fn a_worker_that_cannot_be_woken_at_first_serves_its_session_all_the_same() {
     // EIO, three times.
     let mut server = Server::start_faulty("wake:5", "tcp://127.0.0.1:0 --workers 1");
+    // A worker that is awake need not be woken.
+    asleep(&server);
     let mut session = server.session();
     session.send(b"Michael\nexit\n");
     session.expect_last(b"Hello, Michael!\n");
