@@ -39,6 +39,8 @@ pub(crate) struct Client {
     /// Closes when the server has closed, as a client should.
     closes: bool,
     space: usize,
+    /// How long its PROXY header is, if it has a proper one; none is needed without the protocol.
+    header: Option<usize>,
     /// It does nothing before.
     until: u64,
     connection: Option<usize>,
@@ -49,23 +51,51 @@ pub(crate) struct Client {
 const MAX_UNREAD: usize = 128 * 1024;
 
 impl Client {
-    pub(crate) fn random(random: &mut Random, limits: Limits, listeners: usize, now: u64) -> Self {
+    pub(crate) fn random(random: &mut Random, limits: Limits, listeners: usize) -> Self {
+        let script = script(random, limits);
         let reads = match random.within(0..100) {
             0..75 => Reads::All,
             75..90 => Reads::Little,
             _ => Reads::Nothing,
         };
-        let address = SocketAddr::from(([10, 0, 0, random.pick(&[1, 2, 3])], 1));
         let space = random.pick(&[1, 7, 100, 4096, 1 << 20, 1 << 20, 1 << 20, 1 << 20]);
         let wait = random.pick(&[0, 0, MILLISECOND, SECOND]);
+        let (closes, until) = (random.percent(90), random.within(0..wait + 1));
+        Self { reads, closes, space, until, ..Self::new(random, limits, listeners, script) }
+    }
+
+    /// One of a crowd, which says one thing at once.
+    pub(crate) fn brief(random: &mut Random, limits: Limits, listeners: usize) -> Self {
+        let bytes = message(random, limits.framing, 3);
+        let script = VecDeque::from([Step::Send(bytes.into()), Step::HalfClose]);
+        Self::new(random, limits, listeners, script)
+    }
+
+    fn new(
+        random: &mut Random,
+        limits: Limits,
+        listeners: usize,
+        mut script: VecDeque<Step>,
+    ) -> Self {
+        let host = random.pick(&[1, 2, 3]);
+        let header = header(random, limits, host);
+        if let Some(mut bytes) = header.clone().filter(|bytes| !bytes.is_empty()) {
+            if random.percent(10) {
+                // It does not send all of it, and closes or waits.
+                bytes.truncate(random.size(1..bytes.len()));
+                script.retain(|step| random.percent(50) && matches!(step, Step::HalfClose));
+            }
+            script.push_front(Step::Send(bytes.into()));
+        }
         Self {
             listener: random.size(0..listeners),
-            address,
-            script: script(random, limits),
-            reads,
-            closes: random.percent(90),
-            space,
-            until: now + random.within(0..wait + 1),
+            address: SocketAddr::from(([10, 0, 0, host], 1)),
+            script,
+            reads: Reads::All,
+            closes: true,
+            space: 1 << 20,
+            header: header.map(|bytes| bytes.len()),
+            until: 0,
             connection: None,
             done: false,
         }
@@ -108,7 +138,7 @@ impl Client {
     pub(crate) fn act(&mut self, kernel: &mut Kernel) {
         let Some(connection) = self.connection else {
             let unix = self.listener == 1;
-            let it = Connection::new(unix, self.address, self.space, kernel.limits);
+            let it = Connection::new(unix, self.address, self.space, self.header, kernel.limits);
             self.connection = kernel.connect(self.listener, it);
             kernel.log(|| format!("a client connects: {:?}", self.connection));
             self.done = self.connection.is_none();
@@ -182,6 +212,21 @@ fn shortened(bytes: &[u8]) -> String {
     }
 }
 
+/// The header of its proxy, of version 1 or 2: empty without the protocol, `None` if it is missing.
+fn header(random: &mut Random, limits: Limits, host: u8) -> Option<Vec<u8>> {
+    if !limits.proxy_protocol {
+        return Some(Vec::new());
+    }
+    match random.within(0..100) {
+        0..10 => None,
+        10..40 => {
+            let addresses = [10, 0, 0, host, 10, 0, 0, 9, 0, 1, 0, 2];
+            Some([b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c", &addresses[..]].concat())
+        }
+        _ => Some(format!("PROXY TCP4 10.0.0.{host} 10.0.0.9 1 2\r\n").into()),
+    }
+}
+
 /// What a client does, from beginning to end.
 fn script(random: &mut Random, limits: Limits) -> VecDeque<Step> {
     let mut script = VecDeque::new();
@@ -203,18 +248,26 @@ fn script(random: &mut Random, limits: Limits) -> VecDeque<Step> {
             flush(&mut script, &mut pending);
             match random.within(0..100) {
                 0..25 => script.push_back(Step::Mark),
-                25..50 => {
-                    let time = random.pick(&[MILLISECOND, 90 * MILLISECOND, SECOND, 3 * SECOND]);
-                    script.push_back(Step::Pause(random.within(0..time)));
-                }
+                25..50 => script.push_back(pause(random, limits)),
                 _ => {}
             }
         }
     }
+    if random.percent(20) {
+        flush(&mut script, &mut pending);
+        script.push_back(pause(random, limits));
+    }
     let end = random.within(0..100);
     if end < 35 {
+        // Alone or not, and what follows it is for nobody.
+        if random.percent(50) {
+            flush(&mut script, &mut pending);
+        }
         pending.extend(frame(limits.framing, b"exit"));
-        if random.percent(20) {
+        if random.percent(50) {
+            flush(&mut script, &mut pending);
+        }
+        if random.percent(40) {
             pending.extend(message(random, limits.framing, 3));
         }
     } else if end < 50 && limits.framing != Framing::Raw {
@@ -228,6 +281,13 @@ fn script(random: &mut Random, limits: Limits) -> VecDeque<Step> {
         _ => {}
     }
     script
+}
+
+/// Now and then until the server is about to lose patience.
+fn pause(random: &mut Random, limits: Limits) -> Step {
+    let time = random.pick(&[MILLISECOND, 90 * MILLISECOND, SECOND, 3 * SECOND]);
+    let late = limits.idle_timeout + random.within(0..50 * MILLISECOND);
+    Step::Pause(if random.percent(20) { late } else { random.within(0..time) })
 }
 
 fn flush(script: &mut VecDeque<Step>, pending: &mut Vec<u8>) {

@@ -49,6 +49,8 @@ pub(crate) struct Limits {
     pub(crate) max_message: usize,
     /// 0: none.
     pub(crate) idle_timeout: u64,
+    /// Streams begin with a header of the PROXY protocol.
+    pub(crate) proxy_protocol: bool,
 }
 
 /// Who waits at a listener, in the order of arrival.
@@ -133,7 +135,12 @@ impl Kernel {
             quiescent: false,
             threads: 0,
             stop: None,
-            limits: Limits { framing: Framing::Line, max_message: 1024, idle_timeout: 0 },
+            limits: Limits {
+                framing: Framing::Line,
+                max_message: 1024,
+                idle_timeout: 0,
+                proxy_protocol: false,
+            },
             turns: [Turn::default(); 8],
             traced: false,
         }

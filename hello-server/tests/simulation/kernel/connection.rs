@@ -68,12 +68,20 @@ pub(crate) struct Connection {
     /// Bytes received, ever.
     pub(crate) arrived: usize,
     consumed: usize,
+    /// How much of its PROXY header the server has not read; `None` if it sends no proper one.
+    header: Option<usize>,
     /// The last write found no space after the client had had its time.
     stalled: bool,
 }
 
 impl Connection {
-    pub(crate) fn new(unix: bool, address: SocketAddr, space: usize, limits: Limits) -> Self {
+    pub(crate) fn new(
+        unix: bool,
+        address: SocketAddr,
+        space: usize,
+        header: Option<usize>,
+        limits: Limits,
+    ) -> Self {
         Self {
             unix,
             address,
@@ -102,8 +110,18 @@ impl Connection {
             due: None,
             arrived: 0,
             consumed: 0,
+            header,
             stalled: false,
         }
+    }
+
+    /// It was welcomed, or is to be.
+    pub(crate) fn is_session(&self) -> bool {
+        self.accepted && !self.rejected && self.header == Some(0)
+    }
+
+    pub(crate) fn waits_for_header(&self) -> bool {
+        self.accepted && !self.rejected && self.header != Some(0)
     }
 
     /// A lone urgent byte is not readable.
@@ -145,7 +163,7 @@ impl Connection {
 
     /// Reads as recv(2) does: up to the urgent mark, which is not data, or to a cut.
     pub(super) fn read(&mut self, buffer: &mut [u8], now: u64, peek: bool) -> Read {
-        if self.mark == Some(0) && !peek {
+        if self.mark == Some(0) {
             self.input.pop_front();
             self.mark = None;
         }
@@ -164,7 +182,9 @@ impl Connection {
                 }
                 (true, true, _) | (_, _, true) => {
                     self.fin_read = true;
-                    self.oracle.finish();
+                    if self.is_session() {
+                        self.oracle.finish();
+                    }
                     Read::End
                 }
                 _ => Read::Nothing,
@@ -181,6 +201,13 @@ impl Connection {
         self.mark = self.mark.map(|mark| mark - count);
         self.cuts.iter_mut().for_each(|cut| *cut -= count);
         self.consumed += count;
+        if self.waits_for_header() {
+            if let Some(left) = &mut self.header {
+                assert!(count <= *left, "more is read than the PROXY header");
+                *left -= count;
+            }
+            return Read::Data { count, counts: 0 };
+        }
         let counts = if self.oracle.end.is_none() && !self.rejected { count } else { 0 };
         let messages = self.oracle.messages;
         if !self.rejected {
@@ -202,6 +229,7 @@ impl Connection {
             self.rejected = true;
         }
         if !self.rejected {
+            assert!(self.header == Some(0), "a client is served without a PROXY header");
             self.check_output(bytes, now);
         }
         // An empty buffer takes a short line whole.
@@ -261,6 +289,13 @@ impl Connection {
     /// What it was told must have been all, and must not be lost.
     pub(super) fn check_close(&self, now: u64, grace_is_over: bool) {
         if !self.accepted || self.is_excused(now, grace_is_over) {
+            return;
+        }
+        if self.header != Some(0) {
+            let timeout = self.oracle.limits.idle_timeout;
+            let late = timeout > 0 && now >= self.active + timeout;
+            let over = self.fin || late || self.header.is_none();
+            assert!(over, "a PROXY header is not waited for");
             return;
         }
         let owed = self.oracle.replies.len() - self.written;

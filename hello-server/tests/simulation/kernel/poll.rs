@@ -144,7 +144,11 @@ impl Registry {
 
     pub(crate) fn deregister(&self, source: &mut SourceFd<'_>) -> io::Result<()> {
         enter();
-        with(|kernel| *kernel.registration_slot(*source.0) = None);
+        with(|kernel| {
+            *kernel.registration_slot(*source.0) = None;
+            // It may be registered elsewhere.
+            kernel.epolls[self.epoll].ready.retain(|fd| fd != source.0);
+        });
         Ok(())
     }
 
@@ -235,17 +239,19 @@ impl Poll {
         events: &mut Events,
         timeout: Option<Duration>,
     ) -> io::Result<()> {
+        // mio rounds up to milliseconds. Between a look at the clock and this one no time passes here: a
+        // machine that stands still just then makes a real call end that much later.
+        let wait = |timeout| nanoseconds(timeout).div_ceil(MILLISECOND) * MILLISECOND;
+        let deadline = timeout.map(|timeout| with(|kernel| kernel.now) + wait(timeout));
         enter();
         events.clear();
         let epoll = self.registry.epoll;
-        let deadline = with(|kernel| {
+        with(|kernel| {
             if kernel.is_interrupted() {
                 kernel.note_turn(false);
                 return Err(Errno::INTR);
             }
-            // mio rounds up to milliseconds.
-            let wait = |timeout| nanoseconds(timeout).div_ceil(MILLISECOND) * MILLISECOND;
-            Ok(timeout.map(|timeout| kernel.now + wait(timeout)))
+            Ok(())
         })?;
         block(|kernel, waker| {
             kernel.collect(epoll, events.capacity, &mut events.list);

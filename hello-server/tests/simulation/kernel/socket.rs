@@ -34,7 +34,7 @@ impl OwnedFd {
     pub(crate) fn half_closed() -> Self {
         with(|kernel| {
             let address = SocketAddr::from(([127, 0, 0, 1], 1));
-            let mut it = Connection::new(false, address, usize::MAX, kernel.limits);
+            let mut it = Connection::new(false, address, usize::MAX, Some(0), kernel.limits);
             (it.accepted, it.fin) = (true, true);
             kernel.connections.push(it);
             Self(FIRST + kernel.connections.len() as RawFd - 1)
