@@ -39,6 +39,7 @@ mod production {
 
 mod client;
 mod handover;
+mod invariants;
 mod kernel;
 mod oracle;
 mod random;

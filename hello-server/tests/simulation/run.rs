@@ -13,14 +13,13 @@ use crate::accept::Acceptor;
 use crate::admission::Admission;
 use crate::client::Client;
 use crate::config::Config;
+use crate::invariants::{check_quiescence, check_total};
 use crate::kernel::clock::{MILLISECOND, SECOND, nanoseconds};
-use crate::kernel::connection::LINGER;
 use crate::kernel::scheduler::Seeds;
 use crate::kernel::{Faults, Kernel, Limits, Stop, switch, with};
 use crate::listen::listener::Listener;
-use crate::oracle::End;
 use crate::shared::Shared;
-use crate::stats::{Counter, Counters, Stats, ThreadStats};
+use crate::stats::{Counters, Stats, ThreadStats};
 use crate::sys::{OwnedFd, Poll, Waker};
 use crate::worker::Worker;
 use crate::worker::pool::Pool;
@@ -259,110 +258,5 @@ impl World {
         self.shared.begin_stop(Duration::from_nanos(self.drain));
         while self.acceptor.wake().is_err() {}
         with(|kernel| kernel.quiescent = false);
-    }
-}
-
-/// When nothing can go on, nothing must be left to do.
-fn check_quiescence(kernel: &Kernel) {
-    let now = kernel.now;
-    // A thread that tries again soon has not done all that it can.
-    if !kernel.sleeping.is_empty() {
-        return;
-    }
-    if let Some(stop) = kernel.stop {
-        // What came while the machine stood still is dealt with after it.
-        let end = stop.end.max(kernel.resumed + 50 * MILLISECOND);
-        assert!(now <= end, "still running {} ns after the grace", now - end);
-    }
-    for (queue, length) in kernel.queues.iter().enumerate() {
-        assert!(*length == 0, "{length} jobs wait in queue {queue}, and nobody is awake");
-    }
-    let paused = kernel.next_timer().is_some() && kernel.faults.accept > 0;
-    for (listener, backlog) in kernel.listeners.iter().enumerate() {
-        let waiting = backlog.waiting.len();
-        assert!(waiting == 0 || paused, "{waiting} clients wait at listener {listener}");
-    }
-    let over = kernel.stop.is_some()
-        && kernel.listeners.iter().all(|backlog| backlog.closed)
-        && kernel.connections.iter().all(|it| it.closed || !it.accepted);
-    assert!(!over, "all connections are closed, and {} threads still wait", kernel.threads);
-    for (index, it) in kernel.connections.iter().enumerate() {
-        let Some(registration) = it.registration.filter(|_| !it.closed) else { continue };
-        if registration.wants_input() {
-            let unread = it.input.len();
-            assert!(!it.is_readable(), "connection {index}: {unread} bytes are not read");
-            assert!(!it.has_unread_end(), "connection {index}: its end is not read");
-        }
-        if registration.wants_to_write() {
-            let stuck = it.space > 0 || it.reset;
-            assert!(!stuck, "connection {index}: space for {} bytes is not used", it.space);
-        }
-        let idle = kernel.limits.idle_timeout;
-        let rejected_too_long =
-            it.rejected && now > it.touched.max(kernel.resumed) + LINGER + 100 * MILLISECOND;
-        // First it is idle, and then it is closing.
-        let since = it.touched.max(it.active).max(kernel.resumed);
-        let idle_too_long = idle > 0
-            && kernel.stop.is_none()
-            && now > since + idle + idle.max(LINGER) + 200 * MILLISECOND;
-        assert!(!rejected_too_long, "connection {index}: rejected, and still open");
-        assert!(!idle_too_long, "connection {index}: idle, and still open");
-    }
-}
-
-/// What the server has counted is what has happened.
-fn check_total(kernel: &Kernel, total: &Stats) {
-    let sessions = || kernel.connections.iter().filter(|it| it.is_session());
-    let count = |counter| total.get(counter);
-    let causes = [
-        Counter::Exit,
-        Counter::EndOfStream,
-        Counter::TooLong,
-        Counter::Idle,
-        Counter::Unread,
-        Counter::Shutdown,
-        Counter::Lost,
-    ];
-    assert_eq!(count(Counter::Opened), count(Counter::Ended));
-    assert_eq!(count(Counter::Ended), causes.map(count).iter().sum::<u64>());
-    let rejections = [
-        Counter::RejectedFull,
-        Counter::RejectedAddress,
-        Counter::RejectedShutdown,
-        Counter::RejectedProxyHeader,
-    ]
-    .map(count);
-    let accepted = || kernel.connections.iter().filter(|it| it.accepted);
-    // At the end of the grace, who still waits for its header is closed without a word.
-    let cut_off = accepted().filter(|it| kernel.grace_is_over() && it.waits_for_header()).count();
-    let accepted = accepted().count() as u64;
-    let counted = count(Counter::Opened) + rejections.iter().sum::<u64>();
-    assert!((accepted - cut_off as u64..=accepted).contains(&counted), "{counted} of {accepted}");
-    assert_eq!(count(Counter::BytesIn), sessions().map(|it| it.read).sum());
-    let written: usize = sessions().map(|it| it.written).sum();
-    assert_eq!(count(Counter::BytesOut), written as u64);
-    let messages: u64 = sessions().map(|it| it.oracle.messages).sum();
-    assert!(count(Counter::Messages) <= messages, "more is answered than was read");
-    if sessions().all(|it| it.written == it.oracle.replies.len()) {
-        assert_eq!(count(Counter::Messages), messages);
-    }
-    for (counter, end) in [
-        (Counter::Exit, End::Exit),
-        (Counter::EndOfStream, End::Eof),
-        (Counter::TooLong, End::TooLong),
-        (Counter::Idle, End::Idle),
-    ] {
-        let ended = sessions().filter(|it| it.oracle.end == Some(end));
-        let counted = count(counter);
-        // The others were lost before the server saw it, or cut off.
-        assert!(counted <= ended.clone().count() as u64, "{counted} counted for {end:?}");
-        let whole = ended.filter(|it| !it.reset && !it.was_starved).count() as u64;
-        assert!(
-            counted >= whole || kernel.grace_is_over(),
-            "{counted} counted for {end:?} of {whole}"
-        );
-    }
-    for it in &kernel.connections {
-        assert!(it.closed || !it.accepted, "a connection is still open after the end");
     }
 }
