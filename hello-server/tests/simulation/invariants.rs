@@ -41,6 +41,13 @@ pub(crate) fn check_quiescence(kernel: &Kernel) {
             let stuck = it.space > 0 || it.reset;
             assert!(!stuck, "connection {index}: space for {} bytes is not used", it.space);
         }
+        let told = it.rejected || it.oracle.end.is_some();
+        let cannot_be = it.waits_for_header() || it.was_starved || it.reset;
+        let stops = kernel
+            .stop
+            .is_some_and(|stop| now > stop.drained.max(kernel.resumed) + 50 * MILLISECOND)
+            && !kernel.grace_is_over();
+        assert!(told || cannot_be || !stops, "connection {index}: not told of the stop");
         let idle = kernel.limits.idle_timeout;
         let rejected_too_long =
             it.rejected && now > it.touched.max(kernel.resumed) + LINGER + 100 * MILLISECOND;

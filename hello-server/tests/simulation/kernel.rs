@@ -36,6 +36,8 @@ pub(crate) struct Faults {
 /// When the server was asked to stop, and what follows from it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stop {
+    /// When open sessions are ended: at once, or after the drain.
+    pub(crate) drained: u64,
     /// When the part of the grace that the threads have is over.
     pub(crate) deadline: u64,
     /// When the threads have ended.

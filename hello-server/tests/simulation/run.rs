@@ -250,7 +250,8 @@ impl World {
             let reserve = (grace / 5).clamp(100 * MILLISECOND, SECOND);
             let drained = at + self.drain;
             let deadline = drained + grace.saturating_sub(reserve);
-            kernel.stop = Some(Stop { deadline, end: drained + grace.max(500 * MILLISECOND) });
+            let end = drained + grace.max(500 * MILLISECOND);
+            kernel.stop = Some(Stop { drained, deadline, end });
             for it in &mut kernel.connections {
                 it.due = it.accepted.then_some(it.arrived);
             }
