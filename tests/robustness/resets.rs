@@ -91,7 +91,7 @@ fn a_reset_in_each_phase_ends_that_session_and_no_other() {
 #[test]
 fn a_half_close_in_each_phase_ends_that_session_when_all_is_delivered() {
     let server = Server::start("tcp://127.0.0.1:0");
-    let (control, before) = Usage::with_a_session(&server);
+    let (mut control, before) = Usage::with_a_session(&server);
     for phase in Phase::ALL {
         let mut client = phase.reach(&server);
         client.half_close();
@@ -104,7 +104,8 @@ fn a_half_close_in_each_phase_ends_that_session_when_all_is_delivered() {
         }
     }
     before.expect_back(&server);
-    drop(control);
+    control.half_close();
+    control.expect_last(b"");
     let summary = server.summary();
     summary.expect(&[("opened", 7), ("end-of-stream", 6), ("sessions too-long", 1)]);
     summary.expect_all_ended();
