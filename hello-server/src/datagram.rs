@@ -139,10 +139,9 @@ impl DatagramLoop {
         while !self.shared.is_stopping() {
             self.serve_or_wait(&mut events)?;
         }
-        if self.inherited {
-            return Ok(());
+        if !self.inherited {
+            while !self.shared.grace_remaining().is_zero() && self.serve_one()? {}
         }
-        while !self.shared.grace_remaining().is_zero() && self.serve_one()? {}
         let dropped = dropped(&self.socket);
         // In this order, so that nobody who adds up counts them twice.
         drop(self.socket);

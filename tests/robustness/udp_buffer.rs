@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
 
 use socket2::SockRef;
 
-use crate::harness::{DEADLINE, Server};
+use crate::harness::{DEADLINE, Server, ServiceManager, wait_until};
 
 /// What a server asks for by default.
 const DEFAULT_BUFFER: usize = 4 * 1024 * 1024;
@@ -87,6 +88,30 @@ fn what_the_system_drops_of_a_burst_is_counted() {
         assert!(received > 0 && overflowed > BURST / 2, "{line}: {summary:?}");
         summary.expect(&[("greeted", received), ("unsent", 0), ("errors", 0)]);
     }
+}
+
+#[test]
+fn what_the_system_drops_at_a_socket_that_was_handed_over_is_counted_too() {
+    const BURST: u64 = 1000;
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    SockRef::from(&socket).set_recv_buffer_size(4096).expect("a size");
+    let server = ServiceManager::with([socket.into()]).start("");
+    let client = client(&server);
+    server.process.suspend();
+    for _ in 0..BURST {
+        client.send(b"Michael").expect("it can be sent");
+    }
+    server.process.resume();
+    // What came before it has been answered by then.
+    let mut bytes = [0; 64];
+    client.set_read_timeout(Some(Duration::from_millis(100))).expect("a timeout");
+    wait_until("\"Hello, last!\" has come", || {
+        client.send(b"last").expect("it can be sent");
+        std::iter::from_fn(|| client.recv(&mut bytes).ok()).any(|length| length == 12)
+    });
+    let summary = server.summary();
+    assert!(summary.count("overflowed") > BURST / 2, "{summary:?}");
+    assert!(summary.count("received") + summary.count("overflowed") > BURST, "{summary:?}");
 }
 
 #[test]
