@@ -86,7 +86,8 @@ impl Counted {
     fn drain(self) -> Summary {
         self.server.process.signal(DRAIN);
         let summary = Summary::of(&self.server.stopped().stderr);
-        summary.expect(&[("exit", summary.count("opened"))]);
+        // On a busy machine a balancer may give a check up.
+        summary.expect(&[("shutdown", 0), ("idle", 0), ("unread", 0)]);
         summary.expect_all_ended();
         summary
     }

@@ -4,7 +4,7 @@ use std::num::NonZero;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::threads::{tally, worker_of};
+use super::threads::{asleep, tally, worker_of};
 use crate::harness::{RawClient, Server, skipped};
 
 /// Without a timeout, so that nothing but a message wakes a worker.
@@ -27,6 +27,8 @@ fn a_new_session_goes_to_the_worker_with_the_fewest() {
         session.send(b"exit\n");
         session.expect_last(b"");
     }
+    // A session has its place until the server has seen that its client has closed, too.
+    asleep(&server);
     let mut new = [server.session(), server.session()];
     for session in &mut new {
         assert_eq!(worker_of(&server, session), workers[3]);

@@ -130,9 +130,24 @@ fn stop_with_stuck_clients() -> (Duration, Summary) {
 
 #[test]
 fn a_stop_with_more_to_answer_than_the_grace_allows_is_in_time_and_counted_all_the_same() {
+    const GRACE: Duration = Duration::from_secs(5);
     const CLIENTS: u64 = 300;
+    // As above.
+    for _ in 0..3 {
+        let (took, summary) = stop_with_more_to_answer(CLIENTS);
+        if took < GRACE {
+            summary.expect(&[("opened", CLIENTS), ("shutdown", CLIENTS)]);
+            return summary.expect_all_ended();
+        }
+    }
+    panic!("a grace of {GRACE:?} took longer three times");
+}
+
+/// How long a stop with a grace of five seconds takes, and what it counts.
+#[track_caller]
+fn stop_with_more_to_answer(clients: u64) -> (Duration, Summary) {
     let server = Server::start("tcp://127.0.0.1:0 --grace 5s");
-    let mut clients: Vec<RawClient> = (0..CLIENTS).map(|_| server.session()).collect();
+    let mut clients: Vec<RawClient> = (0..clients).map(|_| server.session()).collect();
     server.process.signal(Signal::STOP);
     // In a debug build each of these takes milliseconds to answer.
     clients.iter_mut().for_each(|client| client.send(&[b'\n'; 64 * 1024]));
@@ -140,9 +155,5 @@ fn a_stop_with_more_to_answer_than_the_grace_allows_is_in_time_and_counted_all_t
     server.process.terminate();
     server.process.signal(Signal::CONT);
     let finished = server.stopped();
-    let took = start.elapsed();
-    assert!(took < Duration::from_secs(15), "a grace of 5 s took {took:?}");
-    let summary = Summary::of(&finished.stderr);
-    summary.expect(&[("opened", CLIENTS), ("shutdown", CLIENTS)]);
-    summary.expect_all_ended();
+    (start.elapsed(), Summary::of(&finished.stderr))
 }

@@ -76,7 +76,7 @@ fn of_servers_that_start_at_the_same_moment_one_listens_and_keeps_the_path() {
                     Err(finished) => others.push(finished),
                 }
             }
-            assert_eq!(serving.len(), 1, "servers at one path in round {round} of {scheme}");
+            assert_eq!(serving.len(), 1, "servers in round {round} of {scheme}: {others:?}");
             others.iter().for_each(|other| other.expect_error_line(1, &[&endpoint, TAKEN]));
             let server = serving.pop().expect("one server");
             expect_service(&server, folder.path());
