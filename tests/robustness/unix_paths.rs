@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -24,10 +24,16 @@ fn lock(path: &Path) -> PathBuf {
 
 /// Leaves a socket file at `path`, as a killed server does.
 fn leave_behind(scheme: &str, path: &Path) {
+    let connect = || match scheme {
+        "unix" => UnixStream::connect(path).map(drop),
+        _ => UnixDatagram::unbound().and_then(|client| client.connect(path)),
+    };
     match scheme {
         "unix" => drop(UnixListener::bind(path).expect("a free path")),
         _ => drop(UnixDatagram::bind(path).expect("a free path")),
     }
+    // A program that another test starts may still hold it, until it is executed.
+    wait_until("nobody has it open", || connect().is_err());
 }
 
 /// Asserts that clients of the path reach `server`.
