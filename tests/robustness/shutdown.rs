@@ -98,18 +98,24 @@ fn connections_in_the_backlog_get_the_reason_and_no_reset() {
     summary.expect_all_ended();
 }
 
-#[test]
-fn clients_that_never_read_do_not_make_a_stop_longer_than_the_grace() {
-    const GRACE: Duration = Duration::from_secs(4);
+/// Asserts that `stop` takes less than `grace`, and that each of so many sessions is counted as ended by
+/// it. It returns how long it took, and what was counted.
+#[track_caller]
+fn expect_in_time(grace: Duration, sessions: u64, stop: impl Fn() -> (Duration, Summary)) {
     // On a busy machine the process may stand still for longer than it reserves for the end.
     for _ in 0..3 {
-        let (took, summary) = stop_with_stuck_clients();
-        if took < GRACE {
-            summary.expect(&[("opened", 6), ("shutdown", 6)]);
+        let (took, summary) = stop();
+        if took < grace {
+            summary.expect(&[("opened", sessions), ("shutdown", sessions)]);
             return summary.expect_all_ended();
         }
     }
-    panic!("a grace of {GRACE:?} took longer three times");
+    panic!("a grace of {grace:?} took longer three times");
+}
+
+#[test]
+fn clients_that_never_read_do_not_make_a_stop_longer_than_the_grace() {
+    expect_in_time(Duration::from_secs(4), 6, stop_with_stuck_clients);
 }
 
 /// How long a stop with a grace of four seconds takes, and what it counts.
@@ -130,17 +136,8 @@ fn stop_with_stuck_clients() -> (Duration, Summary) {
 
 #[test]
 fn a_stop_with_more_to_answer_than_the_grace_allows_is_in_time_and_counted_all_the_same() {
-    const GRACE: Duration = Duration::from_secs(5);
     const CLIENTS: u64 = 300;
-    // As above.
-    for _ in 0..3 {
-        let (took, summary) = stop_with_more_to_answer(CLIENTS);
-        if took < GRACE {
-            summary.expect(&[("opened", CLIENTS), ("shutdown", CLIENTS)]);
-            return summary.expect_all_ended();
-        }
-    }
-    panic!("a grace of {GRACE:?} took longer three times");
+    expect_in_time(Duration::from_secs(5), CLIENTS, || stop_with_more_to_answer(CLIENTS));
 }
 
 /// How long a stop with a grace of five seconds takes, and what it counts.
