@@ -11,7 +11,7 @@ use crate::harness::{DEADLINE, RawClient, Server};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Thread {
     pub(super) name: String,
-    asleep: bool,
+    pub(super) asleep: bool,
     /// Context switches, voluntary and not: a thread that sleeps has no more of them until it is
     /// woken.
     pub(super) switches: u64,

@@ -10,11 +10,11 @@ mod running;
 mod start;
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use tempfile::{NamedTempFile, TempDir, tempdir};
 
+use super::threads::threads;
 use crate::harness::{Process, Server, skipped, wait_until};
 
 /// A system call that fails with this error, the given time that a thread calls it.
@@ -78,31 +78,19 @@ pub(super) fn can_inject() -> bool {
     can
 }
 
-/// The thread of `process` whose name begins with `name`; its own first thread if that is empty.
+/// The thread of `server` whose name begins with `name`; its first thread if that is empty.
 #[track_caller]
-fn thread_of(process: &Process, name: &str) -> String {
-    let pid = process.pid().as_raw_nonzero().to_string();
+fn thread_of(server: &Server, name: &str) -> String {
     if name.is_empty() {
-        return pid;
+        return server.process.pid().to_string();
     }
-    let is_it = |task: &Path| {
-        fs::read_to_string(task.join("comm")).is_ok_and(|comm| comm.starts_with(name))
-    };
     let mut found = None;
     // A new thread names itself.
     wait_until(&format!("there is a thread '{name}'"), || {
-        let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("it is running");
-        found = tasks.map(|task| task.expect("a thread").path()).find(|task| is_it(task));
+        found = threads(server).into_iter().find(|(_, thread)| thread.name.starts_with(name));
         found.is_some()
     });
-    let number = found.as_deref().and_then(Path::file_name).expect("it was waited for");
-    number.to_string_lossy().into_owned()
-}
-
-/// Whether a thread waits in a system call, and not for its tracer (proc(5)).
-fn is_asleep(process: &Process, thread: &str) -> bool {
-    let status = format!("/proc/{}/task/{thread}/status", process.pid().as_raw_nonzero());
-    fs::read_to_string(status).expect("it is running").contains("State:\tS")
+    found.expect("it was waited for").0
 }
 
 /// A fault in one thread of a server that runs, for as long as this lives.
@@ -116,13 +104,13 @@ impl Attached {
     #[track_caller]
     fn to(server: &Server, thread: &str, fault: Fault) -> Option<Self> {
         let trace = trace_file();
-        let thread = thread_of(&server.process, thread);
+        let thread = thread_of(server, thread);
         let mut strace = Process::spawn(fault.strace(&trace).args(["-p", &thread]));
         while let Some(line) = strace.stderr.next() {
             if line.contains("attached") {
                 // Until then it would take a signal that comes, in the place of the first thread, and
                 // the call that fails would be that of the signal's handler.
-                wait_until("it waits again", || is_asleep(&server.process, &thread));
+                wait_until("it waits again", || threads(server)[&thread].asleep);
                 return Some(Self { strace, trace });
             }
         }
