@@ -96,9 +96,14 @@ impl RawClient {
     }
 
     /// Ends its own direction of the stream; the other one stays open.
+    #[track_caller]
     pub(crate) fn half_close(&mut self) {
-        // Fails when the other end has closed.
-        let _ = self.socket.shutdown(Shutdown::Write);
+        self.try_half_close().expect("the stream is open");
+    }
+
+    /// The same where the other end may have closed.
+    pub(crate) fn try_half_close(&mut self) -> io::Result<()> {
+        self.socket.shutdown(Shutdown::Write)
     }
 
     /// Resets the connection.
