@@ -136,8 +136,7 @@ fn a_lost_datagram_is_not_a_lost_path_unless_that_is_asked_for() {
     let fake = FakeUdpServer::open();
     let answer_the_second = |fake: &FakeUdpServer| {
         fake.receive();
-        let (message, client) = fake.receive();
-        fake.send(&[b"Hello, ", &*message, b"!"].concat(), client);
+        fake.greet();
     };
     let endpoint = fake.endpoint();
     let words = ["check", &endpoint, "--timeout", "500ms", "--size", "4"];
@@ -325,11 +324,9 @@ fn replies_that_come_late_are_not_taken_for_a_small_mtu() {
     let client = Client::start(["check", &endpoint, "--timeout", "1s", "--tries", "1"]);
     // Silence for the first, answers for all that come after it.
     fake.receive();
-    let (probe, client_address) = fake.receive();
-    fake.send(&[b"Hello, ", &*probe, b"!"].concat(), client_address);
+    fake.greet();
     for _ in 0..2 {
-        let (message, client_address) = fake.receive();
-        fake.send(&[b"Hello, ", &*message, b"!"].concat(), client_address);
+        fake.greet();
     }
     let finished = client.wait();
     assert_eq!(finished.code, Some(1), "{finished:?}");
@@ -410,8 +407,7 @@ fn a_balancer_that_answers_for_one_server_of_two_is_asked_again() {
     let endpoint = fake.endpoint();
     let client = Client::start(["check", &endpoint]);
     fake.send(b"", fake.receive().1);
-    let (message, client_address) = fake.receive();
-    fake.send(&[b"Hello, ", &*message, b"!"].concat(), client_address);
+    fake.greet();
     let finished = client.wait();
     assert_eq!(finished.code, Some(0), "{finished:?}");
     assert!(finished.stdout_text().contains(" at try 2"), "{finished:?}");

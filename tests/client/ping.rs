@@ -70,8 +70,7 @@ fn ping_with_loss(words: &str) -> (Value, Option<i32>) {
     let always = ["ping", "--count", "4", "--interval", "5ms", "--timeout", "1s", "--json", "-s"];
     let words = always.into_iter().chain([&*endpoint]).chain(words.split_whitespace());
     let process = Client::start(words);
-    let (message, client) = fake.receive();
-    fake.send(&[b"Hello, ", &*message, b"!"].concat(), client);
+    fake.greet();
     let finished = process.wait();
     (serde_json::from_slice(&finished.stdout).expect("an object"), finished.code)
 }
@@ -212,17 +211,13 @@ fn a_silent_server_is_down_from_the_first_message_that_it_does_not_answer() {
     let endpoint = fake.endpoint();
     let words = ["ping", "--json-lines", "-i", "40ms", "--timeout", "500ms", &endpoint];
     let mut client = Client::start(words);
-    let answer = || {
-        let (message, client) = fake.receive();
-        fake.send(&[b"Hello, ", &*message, b"!"].concat(), client);
-    };
-    answer();
+    fake.greet();
     fake.receive();
     client.stdout.wait_for("\"lost\"");
-    answer();
+    fake.greet();
     // On a busy machine a reply may come late.
     while !client.stdout.next().expect("an event").contains("\"up\"") {
-        answer();
+        fake.greet();
     }
     client.interrupt();
     let objects = objects(&client.wait());
@@ -297,8 +292,7 @@ fn a_threshold_holds_for_each_endpoint() {
     let endpoints = [server.endpoint("tcp"), &fake.endpoint(), &silent.endpoint()];
     let words = ["ping", "-c", "2", "-i", "5ms", "--timeout", "2s", "--max-loss", "20", "--json"];
     let client = Client::start(words.into_iter().chain(endpoints));
-    let (message, peer) = fake.receive();
-    fake.send(&[b"Hello, ", &*message, b"!"].concat(), peer);
+    fake.greet();
     let finished = client.wait();
     let object: Value = serde_json::from_slice(&finished.stdout).expect("an object");
     let kinds = object["pings"].as_array().expect("an array").iter();

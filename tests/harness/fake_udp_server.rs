@@ -39,6 +39,13 @@ impl FakeUdpServer {
         (bytes, source)
     }
 
+    /// Greets the sender of the next datagram, as a server does.
+    #[track_caller]
+    pub(crate) fn greet(&self) {
+        let (message, source) = self.receive();
+        self.send(&[b"Hello, ", &*message, b"!"].concat(), source);
+    }
+
     /// Asserts that no datagram has come.
     #[track_caller]
     pub(crate) fn expect_nothing(&self) {
