@@ -60,8 +60,12 @@ pub(crate) struct Limits {
 pub(crate) struct Backlog {
     pub(crate) waiting: VecDeque<usize>,
     pub(crate) closed: bool,
-    /// Nobody else can come.
-    deaf: bool,
+    /// Nobody else is to come, and nobody can, on TCP.
+    stopped: bool,
+    /// The last accept found nobody, and nobody has come since.
+    found_empty: bool,
+    /// An accept found nobody after the listener was stopped.
+    drained: bool,
     pub(crate) registration: Option<Registration>,
 }
 

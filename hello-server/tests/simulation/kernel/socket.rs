@@ -56,8 +56,12 @@ impl Drop for OwnedFd {
             kernel.log(|| format!("closes {}", self.0));
             kernel.turn().progress = true;
             if self.0 < FIRST {
+                let over = kernel.grace_is_over();
                 let listener = &mut kernel.listeners[self.0 as usize];
                 listener.closed = true;
+                let waiting = listener.waiting.len();
+                let told = waiting == 0 || listener.drained || over;
+                assert!(told, "{waiting} clients wait at a listener that is closed");
                 for connection in std::mem::take(&mut listener.waiting) {
                     kernel.connections[connection].closed = true;
                     kernel.connections[connection].lost = true;
@@ -95,7 +99,11 @@ pub(crate) fn accept(listener: &OwnedFd) -> rustix::io::Result<(OwnedFd, Option<
             kernel.log(|| format!("accept: {error}"));
             return Err(error);
         }
-        let Some(connection) = kernel.listeners[listener.0 as usize].waiting.pop_front() else {
+        let stopping = kernel.stop.is_some();
+        let backlog = &mut kernel.listeners[listener.0 as usize];
+        let Some(connection) = backlog.waiting.pop_front() else {
+            assert!(!backlog.found_empty || stopping, "an empty backlog is asked once more");
+            (backlog.found_empty, backlog.drained) = (true, backlog.stopped);
             return Err(Errno::AGAIN);
         };
         let now = kernel.now;
@@ -112,8 +120,7 @@ pub(crate) fn accept(listener: &OwnedFd) -> rustix::io::Result<(OwnedFd, Option<
 /// Takes no more connections, as `net::os::stop_listening`.
 pub(crate) fn stop_listening(listener: &OwnedFd) -> std::io::Result<()> {
     enter();
-    // On a Unix socket, which is the second, that has no effect.
-    with(|kernel| kernel.listeners[listener.0 as usize].deaf = listener.0 == 0);
+    with(|kernel| kernel.listeners[listener.0 as usize].stopped = true);
     Ok(())
 }
 
@@ -201,12 +208,15 @@ pub(crate) fn getsockname(_: &OwnedFd) -> rustix::io::Result<SocketAddrAny> {
 impl Kernel {
     /// A client connects; `None` if nobody listens any more.
     pub(crate) fn connect(&mut self, listener: usize, connection: Connection) -> Option<usize> {
-        if self.listeners[listener].closed || self.listeners[listener].deaf {
+        let backlog = &mut self.listeners[listener];
+        // A Unix socket does not know that it is stopped.
+        if backlog.closed || (backlog.stopped && !connection.unix) {
             return None;
         }
+        backlog.found_empty = false;
+        backlog.waiting.push_back(self.connections.len());
         self.connections.push(connection);
         let index = self.connections.len() - 1;
-        self.listeners[listener].waiting.push_back(index);
         self.notify(listener as RawFd, IN);
         Some(index)
     }
