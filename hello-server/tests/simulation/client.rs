@@ -106,6 +106,11 @@ impl Client {
         (!self.done && self.until > kernel.now).then_some(self.until)
     }
 
+    /// Whether the server has more of it to read than it reads in a turn.
+    pub(crate) fn floods(&self, kernel: &Kernel) -> bool {
+        self.connection.is_some_and(|index| kernel.connections[index].input.len() > 32 * 1024)
+    }
+
     /// Whether there is anything for it to do now.
     pub(crate) fn can_act(&self, kernel: &Kernel) -> bool {
         if self.done || self.until > kernel.now {
@@ -238,6 +243,14 @@ fn script(random: &mut Random, limits: Limits) -> VecDeque<Step> {
                 let length = limits.max_message + random.size(1..4);
                 pending.extend(message(random, limits.framing, length));
             }
+            6..8 => {
+                let length = limits.max_message - random.size(0..4);
+                pending.extend(message(random, limits.framing, length));
+            }
+            8..10 => {
+                flush(&mut script, &mut pending);
+                burst(&mut script, random, limits);
+            }
             _ => {
                 let length = random.size(0..limits.max_message.min(40) + 1);
                 pending.extend(message(random, limits.framing, length));
@@ -267,8 +280,13 @@ fn script(random: &mut Random, limits: Limits) -> VecDeque<Step> {
         if random.percent(50) {
             flush(&mut script, &mut pending);
         }
-        if random.percent(40) {
-            pending.extend(message(random, limits.framing, 3));
+        match random.within(0..100) {
+            0..40 => pending.extend(message(random, limits.framing, 3)),
+            40..45 => {
+                flush(&mut script, &mut pending);
+                burst(&mut script, random, limits);
+            }
+            _ => {}
         }
     } else if end < 50 && limits.framing != Framing::Raw {
         // The beginning of a message.
@@ -301,6 +319,14 @@ fn message(random: &mut Random, framing: Framing, length: usize) -> Vec<u8> {
     match framing {
         Framing::Line if random.percent(10) => [&*bytes, b"\r\n"].concat(),
         framing => frame(framing, &bytes),
+    }
+}
+
+/// More reads, each of which ends early, than a session has in a turn.
+fn burst(script: &mut VecDeque<Step>, random: &mut Random, limits: Limits) {
+    for _ in 0..random.size(17..40) {
+        script.push_back(Step::Send(message(random, limits.framing, 1).into()));
+        script.push_back(Step::Mark);
     }
 }
 

@@ -15,6 +15,7 @@ use crate::client::Client;
 use crate::config::Config;
 use crate::invariants::{check_quiescence, check_total};
 use crate::kernel::clock::{MILLISECOND, SECOND, nanoseconds};
+use crate::kernel::connection::Connection;
 use crate::kernel::scheduler::Seeds;
 use crate::kernel::{Faults, Kernel, Limits, Stop, switch, with};
 use crate::listen::listener::Listener;
@@ -83,6 +84,8 @@ struct World {
     stop_after: u64,
     drain: u64,
     suspends: bool,
+    /// A client has just sent more than a session reads in a turn: a good moment for the rest.
+    flooded: bool,
 }
 
 fn simulate() {
@@ -153,6 +156,7 @@ fn simulate() {
         stop_after: random.within(0..stop_after),
         drain: if random.percent(30) { nanoseconds(config.grace) } else { 0 },
         suspends: random.percent(20),
+        flooded: false,
         config,
     };
     // Up to here there was nobody else.
@@ -182,7 +186,7 @@ fn spawn(run: impl FnOnce() -> std::io::Result<()> + Send + 'static) {
 fn random_config(kernel: &mut Kernel) -> Config {
     let random = &mut kernel.random;
     let framing = random.pick(&[Framing::Line, Framing::Line, Framing::Length, Framing::Raw]);
-    let max_message = random.pick(&[8, 20, 1024, 65_499]);
+    let max_message = random.pick(&[8, 20, 1024, 1024, 1024, 65_499, 65_499, 200_000]);
     let idle_timeout = Duration::from_millis(random.pick(&[0, 100, 1000, 3000]));
     let grace = Duration::from_millis(random.pick(&[0, 500, 5000, 5000]));
     let proxy_protocol = random.percent(10);
@@ -203,11 +207,13 @@ impl World {
         });
         let stopped = with(|kernel| kernel.stop.is_some());
         self.stop_after = self.stop_after.saturating_sub(1);
-        if !stopped && self.stop_after == 0 {
+        let flooded = std::mem::take(&mut self.flooded);
+        let now = self.stop_after == 0 || (flooded && with(|kernel| kernel.random.percent(5)));
+        if !stopped && now {
             return self.stop();
         }
         let stuck = with(|kernel| {
-            if self.suspends && kernel.random.percent(1) {
+            if self.suspends && kernel.random.percent(if flooded { 20 } else { 1 }) {
                 let longest = kernel.random.pick(&[100 * MILLISECOND, SECOND, 20 * SECOND]);
                 let time = kernel.random.within(0..longest);
                 kernel.log(|| format!("the machine stands still for {time} ns"));
@@ -224,6 +230,7 @@ impl World {
                 let mut able = able;
                 let chosen = kernel.random.size(0..able.len());
                 able[chosen].act(kernel);
+                self.flooded = able[chosen].floods(kernel);
                 return false;
             }
             if !quiescent || kernel.next_timer().is_some_and(|timer| timer <= kernel.now) {
@@ -252,9 +259,7 @@ impl World {
             let deadline = drained + grace.saturating_sub(reserve);
             let end = drained + grace.max(500 * MILLISECOND);
             kernel.stop = Some(Stop { drained, deadline, end });
-            for it in &mut kernel.connections {
-                it.due = it.accepted.then_some(it.arrived);
-            }
+            kernel.connections.iter_mut().for_each(Connection::note_stop);
         });
         self.shared.begin_stop(Duration::from_nanos(self.drain));
         while self.acceptor.wake().is_err() {}

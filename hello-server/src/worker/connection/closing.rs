@@ -6,15 +6,15 @@ use std::time::Duration;
 use hello_proto::{DecodeError, ErrorReason, SessionEnd};
 use log::trace;
 
-use super::{Connection, READ_BUFFER, Scratch, Status};
+use super::{Connection, Scratch, Status};
 use crate::net::linger::{Discarded, LINGER, discard};
 use crate::net::os::INPUT;
 use crate::shared::Shared;
 use crate::stats::Cause;
 use crate::worker::deadlines::Time;
 
-/// How much of a session's input is answered at a stop, in reads of [`READ_BUFFER`].
-const STOP_READS: usize = 2;
+/// How much of a session's input is answered at a stop: what is read in so many turns.
+const STOP_TURNS: usize = 2;
 
 /// More than a turn takes. A session that is active in a turn is stamped with the time at which that
 /// began, and must not be ended early for it.
@@ -49,16 +49,14 @@ impl Connection {
 
     /// Answers what has arrived, then ends the session because the server stops.
     pub(crate) fn stop(&mut self, scratch: &mut Scratch) -> Status {
-        for _ in 0..STOP_READS {
+        for _ in 0..STOP_TURNS {
             if !self.is_open() || self.pending.is_some() {
                 break;
             }
-            let before = self.bytes_in;
-            if let status @ Status::Closed(_) = self.on_ready(true, scratch) {
-                return status;
-            }
-            if self.bytes_in - before < READ_BUFFER as u64 {
-                break;
+            match self.on_ready(true, scratch) {
+                Status::Ready => {}
+                Status::Open => break,
+                closed @ Status::Closed(_) => return closed,
             }
         }
         if self.is_open() {
@@ -88,10 +86,13 @@ impl Connection {
         }
         // If this process stood still, what the client did meanwhile is still to be served. One
         // message may take several reads.
-        for _ in 0..=shared.max_message / READ_BUFFER {
+        loop {
             let status = self.on_ready(true, scratch);
             if matches!(status, Status::Closed(_)) || self.deadline(shared) > scratch.now {
                 return status;
+            }
+            if status == Status::Open || !self.is_open() {
+                break;
             }
         }
         match (self.state, shared.idle_timeout) {

@@ -169,7 +169,7 @@ pub(crate) fn send(socket: &OwnedFd, bytes: &[u8], _: SendFlags) -> rustix::io::
         }
         let count = it.write(bytes, now, turn);
         let told = bytes.trim_ascii_end().ends_with(b"Error: server is shutting down");
-        let asked = kernel.stop.is_some() || !kernel.preemptive;
+        let asked = kernel.stop.is_some_and(|stop| stop.drained <= now) || !kernel.preemptive;
         assert!(!told || asked, "a client is told of a stop that nobody has asked for");
         kernel.log(|| format!("writes {count} of {} to {}", bytes.len(), socket.0));
         if count == 0 {

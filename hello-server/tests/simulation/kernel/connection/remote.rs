@@ -14,7 +14,7 @@ impl Kernel {
         }
         let it = &mut self.connections[connection];
         it.input.extend(bytes);
-        it.arrived += bytes.len();
+        it.counts.arrived += bytes.len();
         self.notify_connection(connection, IN);
     }
 
