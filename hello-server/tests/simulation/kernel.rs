@@ -60,6 +60,10 @@ pub(crate) struct Limits {
 pub(crate) struct Backlog {
     pub(crate) waiting: VecDeque<usize>,
     pub(crate) closed: bool,
+    /// It is open elsewhere, and those who wait are for the next server.
+    pub(crate) inherited: bool,
+    /// It was asked for a client after the stop began.
+    asked_late: bool,
     /// Nobody else is to come, and nobody can, on TCP.
     stopped: bool,
     /// The last accept found nobody, and nobody has come since.

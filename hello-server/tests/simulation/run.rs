@@ -19,6 +19,7 @@ use crate::kernel::connection::Connection;
 use crate::kernel::scheduler::Seeds;
 use crate::kernel::{Faults, Kernel, Limits, Stop, switch, with};
 use crate::listen::listener::Listener;
+use crate::random::Random;
 use crate::shared::Shared;
 use crate::stats::{Counters, Stats, ThreadStats};
 use crate::sys::{OwnedFd, Poll, Waker};
@@ -96,7 +97,7 @@ fn simulate() {
     let max_sessions = if crowd { 1000 } else { random.pick(&[2, 5, 1000]) };
     let admission = Admission::new(max_sessions, if crowd { 0 } else { random.pick(&[0, 0, 2]) });
     with(|kernel| {
-        let percent = |random: &mut crate::random::Random| random.pick(&[0, 0, 0, 2, 20]);
+        let percent = |random: &mut Random| random.pick(&[0, 0, 0, 2, 20]);
         kernel.faults = Faults {
             interrupt: percent(&mut random),
             accept: percent(&mut random),
@@ -124,7 +125,7 @@ fn simulate() {
     let listeners = random.size(1..3);
     let acceptor = Acceptor::new(
         Arc::clone(&shared),
-        (0..listeners).map(|_| Listener::new(OwnedFd::listener(), None)).collect(),
+        (0..listeners).map(|_| listener(&mut random)).collect(),
         pool,
         Arc::clone(&admission),
         random.size(1..4),
@@ -171,6 +172,13 @@ fn simulate() {
     for _ in 0..max_sessions {
         assert!(admission.admit().is_ok(), "a place is not free after the end");
     }
+}
+
+/// One in five has been handed over.
+fn listener(random: &mut Random) -> Listener {
+    let inherited = random.percent(20);
+    let socket = OwnedFd::listener(inherited);
+    if inherited { Listener::inherited(socket) } else { Listener::new(socket, None) }
 }
 
 fn spawn(run: impl FnOnce() -> std::io::Result<()> + Send + 'static) {

@@ -22,10 +22,10 @@ impl AsRawFd for OwnedFd {
 }
 
 impl OwnedFd {
-    /// Listens.
-    pub(crate) fn listener() -> Self {
+    /// Listens, for this process alone or for the next one, too.
+    pub(crate) fn listener(inherited: bool) -> Self {
         with(|kernel| {
-            kernel.listeners.push(Backlog::default());
+            kernel.listeners.push(Backlog { inherited, ..Backlog::default() });
             Self(kernel.listeners.len() as RawFd - 1)
         })
     }
@@ -59,6 +59,9 @@ impl Drop for OwnedFd {
                 let over = kernel.grace_is_over();
                 let listener = &mut kernel.listeners[self.0 as usize];
                 listener.closed = true;
+                if listener.inherited {
+                    return;
+                }
                 let waiting = listener.waiting.len();
                 let told = waiting == 0 || listener.drained || over;
                 assert!(told, "{waiting} clients wait at a listener that is closed");
@@ -101,6 +104,11 @@ pub(crate) fn accept(listener: &OwnedFd) -> rustix::io::Result<(OwnedFd, Option<
         }
         let stopping = kernel.stop.is_some();
         let backlog = &mut kernel.listeners[listener.0 as usize];
+        if backlog.inherited && stopping {
+            // Once, if the stop came just then.
+            let again = std::mem::replace(&mut backlog.asked_late, true);
+            assert!(!again, "a client is taken from the next server");
+        }
         let Some(connection) = backlog.waiting.pop_front() else {
             assert!(!backlog.found_empty || stopping, "an empty backlog is asked once more");
             (backlog.found_empty, backlog.drained) = (true, backlog.stopped);
