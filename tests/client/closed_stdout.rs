@@ -14,14 +14,14 @@ fn who_closes_standard_output_gets_the_exit_code_of_what_was_found() {
         &["check", endpoint],
         &["check", endpoint, "--json"],
         &["ping", endpoint, "-c", "3", "-i", "10ms"],
-        &["bench", endpoint, "--duration", "1h", "-i", "20ms"],
+        &["bench", endpoint, "--duration", "1h", "-i", "1s"],
         &["bench", endpoint, "--messages", "9"],
         &["bench", endpoint, "--messages", "9", "--json"],
     ] {
         let finished = closed_after(0, words);
         assert_eq!((finished.code, &*finished.stderr), (Some(0), ""), "{words:?}: {finished:?}");
     }
-    let finished = closed_after(3, &["bench", endpoint, "--duration", "1h", "-i", "20ms"]);
+    let finished = closed_after(3, &["bench", endpoint, "--duration", "1h", "-i", "1s"]);
     assert_eq!((finished.code, &*finished.stderr), (Some(0), ""), "{finished:?}");
     assert_eq!(finished.stdout_text().lines().count(), 3, "{finished:?}");
     // Nothing listens there.
