@@ -71,11 +71,10 @@ impl Shared {
         self.stop.get().map_or(Duration::MAX, remaining)
     }
 
-    /// How long until the next step of the stop, if there is one.
-    pub(crate) fn until_next_step(&self) -> Option<Duration> {
-        let (stop, now) = (self.stop.get()?, Instant::now());
-        let next = if now < stop.drained { stop.drained } else { stop.deadline };
-        Some(next.saturating_duration_since(now))
+    /// How long sessions are still served, if the server stops. Zero once that is over, so that a
+    /// thread which has yet to notice does not wait for the next step.
+    pub(crate) fn until_drained(&self) -> Option<Duration> {
+        self.stop.get().map(|stop| stop.drained.saturating_duration_since(Instant::now()))
     }
 }
 

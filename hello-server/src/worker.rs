@@ -56,6 +56,8 @@ pub(crate) struct Worker {
     inbox: Inbox,
     /// Nothing more will be sent.
     inbox_closed: bool,
+    /// Sessions are ended, and served no longer.
+    stopping: bool,
     poll: Poll,
     clock: Clock,
     /// A session's key is the token of its events.
@@ -85,6 +87,7 @@ impl Worker {
             shared,
             inbox,
             inbox_closed: false,
+            stopping: false,
             poll,
             clock,
             sessions: Slab::new(),
@@ -147,7 +150,11 @@ impl Worker {
     /// How long nothing is to be done unless something happens.
     fn timeout(&self) -> Option<Duration> {
         let deadline = self.deadlines.next().map(|next| next.since(self.scratch.now));
-        deadline.into_iter().chain(self.shared.until_next_step()).min()
+        let step = match self.stopping {
+            true => Some(self.shared.grace_remaining()),
+            false => self.shared.until_drained(),
+        };
+        deadline.into_iter().chain(step).min()
     }
 
     /// Ends the sessions whose deadline has passed, at most [`MAX_EXPIRED`].
@@ -278,6 +285,7 @@ impl Worker {
     /// Ends every session, those still in the inbox included, and waits until the clients have taken
     /// that in or the grace is over.
     fn stop(&mut self, events: &mut Events) -> io::Result<()> {
+        self.stopping = true;
         let mut has_new = true;
         loop {
             if has_new {

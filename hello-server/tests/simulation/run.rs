@@ -223,14 +223,18 @@ impl World {
         let stuck = with(|kernel| {
             if self.suspends && kernel.random.percent(if flooded { 20 } else { 1 }) {
                 let longest = kernel.random.pick(&[100 * MILLISECOND, SECOND, 20 * SECOND]);
-                let time = kernel.random.within(0..longest);
+                let mut time = kernel.random.within(0..longest);
+                // Over the end of a drain, when there is one.
+                if let Some(stop) = kernel.stop.filter(|stop| stop.drained > kernel.now) {
+                    time = stop.drained - kernel.now + time / 1000;
+                }
                 kernel.log(|| format!("the machine stands still for {time} ns"));
                 kernel.advance(kernel.now + time);
                 kernel.resumed = kernel.now;
                 // It may have woken somebody.
                 return false;
             }
-            let time = kernel.random.within(1..20_000);
+            let (time, timer) = (kernel.random.within(1..20_000), kernel.next_timer());
             kernel.advance(kernel.now + time);
             let able = |client: &&mut Client| client.can_act(kernel);
             let able: Vec<_> = self.clients.iter_mut().filter(able).collect();
@@ -241,7 +245,7 @@ impl World {
                 self.flooded = able[chosen].floods(kernel);
                 return false;
             }
-            if !quiescent || kernel.next_timer().is_some_and(|timer| timer <= kernel.now) {
+            if !quiescent || timer.is_some_and(|timer| timer <= kernel.now) {
                 return false;
             }
             let clients = self.clients.iter().filter_map(|client| client.waits_until(kernel));

@@ -17,9 +17,9 @@ pub(super) const FIRST: RawFd = 1000;
 /// How long the server waits for a client to close or to take the last reply.
 pub(crate) const LINGER: u64 = 2 * SECOND;
 
-/// The most that the server may owe a session: the replies and one greeting that wait, and those to
+/// The most that the server may owe a session, beside one greeting: the replies that wait, and those to
 /// one read, which is the longest with empty messages.
-const MAX_OWED: usize = 64 * 1024 + 32 * 1024 * 9 + 65_536;
+const MAX_OWED: usize = MAX_REPLIES + MAX_READ * 9;
 
 /// The turns in which what has arrived before a stop is answered, and what a session has in each.
 const STOP_TURNS: usize = 2;
@@ -50,6 +50,8 @@ pub(crate) struct Connection {
     mark: Option<usize>,
     /// Where in it a read of a Unix socket ends, because of a descriptor.
     cuts: VecDeque<usize>,
+    /// The client closes its direction as soon as the server has.
+    pub(super) polite: bool,
     /// The client has closed its direction.
     pub(crate) fin: bool,
     fin_read: bool,
@@ -79,10 +81,10 @@ pub(crate) struct Connection {
     pub(crate) active: u64,
     /// When the server last read or wrote anything, as it knows the time.
     pub(crate) touched: u64,
-    /// How it was when the server was asked to stop.
+    /// How it was when the server was asked to stop, if nothing was owed then but a welcome.
     at_stop: Option<Counts>,
-    /// How much had been written then.
-    written_at_stop: usize,
+    /// How much had been owed until then.
+    replies_at_stop: usize,
     counts: Counts,
     /// The last read found nothing.
     emptied: bool,
@@ -108,6 +110,7 @@ impl Connection {
             input: VecDeque::new(),
             mark: None,
             cuts: VecDeque::new(),
+            polite: false,
             fin: false,
             fin_read: false,
             reset: false,
@@ -126,7 +129,7 @@ impl Connection {
             active: 0,
             touched: 0,
             at_stop: None,
-            written_at_stop: 0,
+            replies_at_stop: 0,
             counts: Counts::default(),
             emptied: false,
             header,
@@ -242,7 +245,8 @@ impl Connection {
         }
         self.touched = self.touched.max(now);
         let owed = self.oracle.replies.len().saturating_sub(self.written);
-        let bounded = owed <= MAX_OWED || self.rejected;
+        let greeting = self.oracle.limits.max_message + 64;
+        let bounded = owed <= MAX_OWED + greeting || self.rejected;
         assert!(bounded, "a session is owed {owed} bytes, and is read from all the same");
         Read::Data { count, counts }
     }
@@ -285,7 +289,7 @@ impl Connection {
             due.escape_ascii()
         );
         if !rest.is_empty() {
-            let replies = self.oracle.replies.len() - self.written_at_stop;
+            let replies = self.oracle.replies.len() - self.replies_at_stop;
             let end = self.oracle.close(rest);
             if end == End::Idle {
                 let idle = now - self.active;
@@ -304,7 +308,9 @@ impl Connection {
     fn check_stop(&self, at_stop: Counts, replies: usize) {
         let unread = at_stop.arrived.saturating_sub(self.counts.read);
         let (read, reads) = (self.counts.read - at_stop.read, self.counts.reads - at_stop.reads);
-        let enough = read >= STOP_TURNS * MAX_READ || reads >= STOP_TURNS * MAX_READS;
+        // A turn is over after the one or the other.
+        let turns = read as f64 / MAX_READ as f64 + reads as f64 / MAX_READS as f64;
+        let enough = turns >= STOP_TURNS as f64;
         assert!(
             unread == 0 || enough || replies > MAX_REPLIES || self.was_starved,
             "{unread} bytes that had arrived before the stop are not answered"
@@ -313,8 +319,9 @@ impl Connection {
 
     /// The server is asked to stop.
     pub(crate) fn note_stop(&mut self) {
-        self.at_stop = self.accepted.then_some(self.counts);
-        self.written_at_stop = self.written;
+        let waits = self.written > 0 && self.written < self.oracle.replies.len();
+        self.at_stop = (self.accepted && !waits).then_some(self.counts);
+        self.replies_at_stop = self.oracle.replies.len();
     }
 
     /// How long a client may take nothing of what it is owed.

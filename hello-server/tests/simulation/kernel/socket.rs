@@ -30,12 +30,12 @@ impl OwnedFd {
         })
     }
 
-    /// A stream whose client has closed its direction, and nothing else.
-    pub(crate) fn half_closed() -> Self {
+    /// A stream whose client sends nothing, and has closed its direction or waits for the server to.
+    pub(crate) fn silent(half_closed: bool) -> Self {
         with(|kernel| {
             let address = SocketAddr::from(([127, 0, 0, 1], 1));
             let mut it = Connection::new(false, address, usize::MAX, Some(0), kernel.limits);
-            (it.accepted, it.fin) = (true, true);
+            (it.accepted, it.fin, it.polite) = (true, half_closed, true);
             kernel.connections.push(it);
             Self(FIRST + kernel.connections.len() as RawFd - 1)
         })
@@ -201,6 +201,7 @@ pub(crate) fn shutdown(socket: &OwnedFd, _: Shutdown) -> rustix::io::Result<()> 
             return Err(Errno::NOTCONN);
         }
         (it.shut, it.touched) = (Some(now), now);
+        it.fin |= it.polite;
         if it.fin {
             kernel.notify(socket.0, HUP);
         }
