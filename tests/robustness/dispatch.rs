@@ -4,7 +4,7 @@ use std::num::NonZero;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::threads::{asleep, tally, worker_of};
+use super::threads::{tally, worker_of};
 use crate::harness::{RawClient, Server, skipped};
 
 /// Without a timeout, so that nothing but a message wakes a worker.
@@ -12,7 +12,7 @@ const NO_TIMEOUT: &str = "tcp://127.0.0.1:0 --idle-timeout 0";
 
 #[test]
 fn a_new_session_goes_to_the_worker_with_the_fewest() {
-    let server = Server::start(&format!("{NO_TIMEOUT} --workers 4"));
+    let mut server = Server::start(&format!("{NO_TIMEOUT} --workers 4 -v"));
     let mut sessions: Vec<RawClient> = (0..8).map(|_| server.session()).collect();
     let workers: Vec<String> =
         sessions.iter_mut().map(|session| worker_of(&server, session)).collect();
@@ -26,9 +26,9 @@ fn a_new_session_goes_to_the_worker_with_the_fewest() {
     for (mut session, _) in leaving {
         session.send(b"exit\n");
         session.expect_last(b"");
+        // A session has its place until the server has seen that its client has closed, too.
+        server.process.stderr.wait_for("ended: exit");
     }
-    // A session has its place until the server has seen that its client has closed, too.
-    asleep(&server);
     let mut new = [server.session(), server.session()];
     for session in &mut new {
         assert_eq!(worker_of(&server, session), workers[3]);
