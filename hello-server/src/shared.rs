@@ -71,10 +71,13 @@ impl Shared {
         self.stop.get().map_or(Duration::MAX, remaining)
     }
 
-    /// How long sessions are still served, if the server stops. Zero once that is over, so that a
-    /// thread which has yet to notice does not wait for the next step.
-    pub(crate) fn until_drained(&self) -> Option<Duration> {
-        self.stop.get().map(|stop| stop.drained.saturating_duration_since(Instant::now()))
+    /// How long the step of the stop lasts in which sessions are still `served`, or that in which
+    /// they are not; `None` if the server does not stop. Zero once it is over, so that a thread which
+    /// has yet to notice does not wait for the end of the next one.
+    pub(crate) fn until_next_step(&self, served: bool) -> Option<Duration> {
+        let stop = self.stop.get()?;
+        let end = if served { stop.drained } else { stop.deadline };
+        Some(end.saturating_duration_since(Instant::now()))
     }
 }
 

@@ -150,11 +150,7 @@ impl Worker {
     /// How long nothing is to be done unless something happens.
     fn timeout(&self) -> Option<Duration> {
         let deadline = self.deadlines.next().map(|next| next.since(self.scratch.now));
-        let step = match self.stopping {
-            true => Some(self.shared.grace_remaining()),
-            false => self.shared.until_drained(),
-        };
-        deadline.into_iter().chain(step).min()
+        deadline.into_iter().chain(self.shared.until_next_step(!self.stopping)).min()
     }
 
     /// Ends the sessions whose deadline has passed, at most [`MAX_EXPIRED`].

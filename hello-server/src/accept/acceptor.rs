@@ -269,11 +269,8 @@ impl Acceptor {
             }
             let retry = (!self.listeners.is_empty()).then_some(RETRY_INTERVAL);
             let arrivals = self.arrivals.as_ref().and_then(Arrivals::remaining);
-            let step = match serves {
-                true => self.shared.until_drained(),
-                false => Some(self.shared.grace_remaining()),
-            };
-            let timeout = retry.into_iter().chain(arrivals).chain(rejections).chain(step).min();
+            let steps = retry.into_iter().chain(arrivals).chain(rejections);
+            let timeout = steps.chain(self.shared.until_next_step(serves)).min();
             self.poll_once(events, timeout)?;
             self.expire_arrivals();
         }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use hello_proto::Framing;
 
 use crate::kernel::clock::{MILLISECOND, SECOND};
-use crate::kernel::connection::Connection;
+use crate::kernel::connection::{Connection, MAX_READ};
 use crate::kernel::{Kernel, Limits};
 use crate::oracle::frame;
 use crate::random::Random;
@@ -108,7 +108,7 @@ impl Client {
 
     /// Whether the server has more of it to read than it reads in a turn.
     pub(crate) fn floods(&self, kernel: &Kernel) -> bool {
-        self.connection.is_some_and(|index| kernel.connections[index].input.len() > 32 * 1024)
+        self.connection.is_some_and(|index| kernel.connections[index].input.len() > MAX_READ)
     }
 
     /// Whether there is anything for it to do now.

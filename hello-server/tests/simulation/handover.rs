@@ -2,7 +2,6 @@
 //! sleeps, its waker, and the end of the queue, which ends the worker. Here threads change places only
 //! where they share something, so that there are few enough orders to run them all.
 
-use std::mem;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,27 +90,28 @@ fn in_every_order_two_threads_send_while_one_of_them_stops_the_server() {
 }
 
 /// Runs every order in which a thread that could go on is held up for another at most so many times.
-/// Of four threads there are too many orders to run them all in each test, and few mistakes need more than two
-/// (Musuvathi and Qadeer, "Iterative Context Bounding", PLDI 2007).
+/// Of four threads there are too many orders to run them all in each test, and few mistakes need more
+/// than two (Musuvathi and Qadeer, "Iterative Context Bounding", PLDI 2007).
 #[derive(Debug)]
 struct Preemptions {
     max: usize,
     left: usize,
     /// The choices of the order that runs: which, of how many.
     choices: Vec<(usize, usize)>,
+    /// How many of them it has made.
     depth: usize,
-    is_first: bool,
 }
 
 impl Preemptions {
     fn at_most(max: usize) -> Self {
-        Self { max, left: max, choices: Vec::new(), depth: 0, is_first: true }
+        Self { max, left: max, choices: Vec::new(), depth: 0 }
     }
 }
 
 impl Scheduler for Preemptions {
     fn new_execution(&mut self) -> Option<Schedule> {
-        if !mem::replace(&mut self.is_first, false) {
+        // Unless this is the first order.
+        if self.depth > 0 {
             while self.choices.pop_if(|(choice, count)| *choice + 1 == *count).is_some() {}
             self.choices.last_mut()?.0 += 1;
         }

@@ -23,7 +23,7 @@ const MAX_OWED: usize = MAX_REPLIES + MAX_READ * 9;
 
 /// The turns in which what has arrived before a stop is answered, and what a session has in each.
 const STOP_TURNS: usize = 2;
-const MAX_READ: usize = 32 * 1024;
+pub(crate) const MAX_READ: usize = 32 * 1024;
 const MAX_READS: usize = 16;
 const MAX_REPLIES: usize = 64 * 1024;
 
