@@ -149,9 +149,9 @@ fn differences(old: &Value, options: &BenchOptions, target: &Target) -> Vec<Stri
     let endpoints = old.get("endpoint").map(|old| ("endpoint", old, &endpoint));
     let shown = |value: &Value| match value {
         Value::Null => "unset".to_owned(),
-        // A foreign text may hold anything.
+        // A foreign text may hold anything, and so may the names in a foreign object.
         Value::String(text) => text.escape_debug().to_string(),
-        other => other.to_string(),
+        other => other.to_string().escape_debug().to_string(),
     };
     let differing = endpoints.into_iter().chain(pairs).filter(|(_, old, new)| !is_same(old, new));
     differing.map(|(name, old, new)| format!("{name} {}, now {}", shown(old), shown(new))).collect()
