@@ -112,8 +112,8 @@ impl Worker {
     }
 
     /// One turn: polls until there is an event, a deadline or a new session, and handles a bounded
-    /// number of each. Whether there were new sessions.
-    fn poll_once(&mut self, events: &mut Events) -> io::Result<bool> {
+    /// number of each.
+    fn poll_once(&mut self, events: &mut Events) -> io::Result<()> {
         let ready = self.ready.len();
         let timeout = match self.inbox.sleep() || ready > 0 {
             true => Some(Duration::ZERO),
@@ -134,7 +134,8 @@ impl Worker {
         }
         self.expire();
         self.shrink();
-        Ok(self.drain_inbox())
+        self.drain_inbox();
+        Ok(())
     }
 
     #[inline]
@@ -166,22 +167,20 @@ impl Worker {
         }
     }
 
-    /// Opens sessions for the streams that were sent, at most [`MAX_NEW`]. Returns true if there
-    /// were any.
-    fn drain_inbox(&mut self) -> bool {
-        for taken in 0..MAX_NEW {
+    /// Opens sessions for the streams that were sent, at most [`MAX_NEW`].
+    fn drain_inbox(&mut self) {
+        for _ in 0..MAX_NEW {
             match self.inbox.jobs.try_recv() {
                 Ok((stream, client)) => self.open(stream, client),
-                Err(TryRecvError::Empty) => return taken > 0,
+                Err(TryRecvError::Empty) => break,
                 // The acceptor has ended, and with it the server, if it was not stopping already.
                 Err(TryRecvError::Disconnected) => {
                     self.inbox_closed = true;
                     self.shared.begin_stop(Duration::ZERO);
-                    return taken > 0;
+                    break;
                 }
             }
         }
-        true
     }
 
     fn open(&mut self, stream: Stream, client: Client) {
@@ -201,6 +200,9 @@ impl Worker {
                 let (opened, scheduled) = (self.scratch.now, Time::NEVER);
                 place.insert(Session { client, connection, scheduled, opened, ready: false });
                 self.apply(key, Status::Open);
+                if self.stopping {
+                    self.stop_session(key);
+                }
             }
             Err(error) => {
                 let (id, cause) = (client.id, Cause::Lost.name());
@@ -282,16 +284,10 @@ impl Worker {
     /// that in or the grace is over.
     fn stop(&mut self, events: &mut Events) -> io::Result<()> {
         self.stopping = true;
-        let mut has_new = true;
-        loop {
-            if has_new {
-                self.stop_sessions();
-            }
-            // Sessions whose client is gone have ended already, and nothing more would wake this thread.
-            if self.is_done() || self.shared.grace_remaining().is_zero() {
-                break;
-            }
-            has_new = self.poll_once(events)?;
+        (0..self.sessions.capacity()).for_each(|key| self.stop_session(key));
+        // Sessions whose client is gone have ended already, and nothing more would wake this thread.
+        while !self.is_done() && !self.shared.grace_remaining().is_zero() {
+            self.poll_once(events)?;
         }
         self.cut_off();
         Ok(())
@@ -302,15 +298,12 @@ impl Worker {
         self.inbox_closed && self.sessions.is_empty()
     }
 
-    fn stop_sessions(&mut self) {
-        for key in 0..self.sessions.capacity() {
-            if self.shared.grace_remaining().is_zero() {
-                break;
-            }
-            if let Some(session) = self.sessions.get_mut(key) {
-                let status = session.connection.stop(&mut self.scratch);
-                self.apply(key, status);
-            }
+    fn stop_session(&mut self, key: usize) {
+        if let Some(session) = self.sessions.get_mut(key)
+            && !self.shared.grace_remaining().is_zero()
+        {
+            let status = session.connection.stop(&mut self.scratch);
+            self.apply(key, status);
         }
     }
 

@@ -50,7 +50,7 @@ impl Connection {
     /// Answers what has arrived, then ends the session because the server stops.
     pub(crate) fn stop(&mut self, scratch: &mut Scratch) -> Status {
         for _ in 0..STOP_TURNS {
-            if !self.is_open() || self.pending.is_some() {
+            if !self.is_open() {
                 break;
             }
             match self.on_ready(true, scratch) {
