@@ -34,6 +34,8 @@ enum Reads {
 pub(crate) struct Client {
     listener: usize,
     address: SocketAddr,
+    /// What counts as its address: its own, or the one in the header of its proxy.
+    host: u8,
     script: VecDeque<Step>,
     reads: Reads,
     /// Closes when the server has closed, as a client should.
@@ -64,11 +66,18 @@ impl Client {
         Self { reads, closes, space, until, ..Self::new(random, limits, listeners, script) }
     }
 
-    /// One of a crowd, which says one thing at once.
-    pub(crate) fn brief(random: &mut Random, limits: Limits, listeners: usize) -> Self {
+    /// One of a crowd, which says one thing at once, and leaves after `stay`; a few have much to say
+    /// first, and may be slow to read the replies.
+    pub(crate) fn brief(random: &mut Random, limits: Limits, listeners: usize, stay: u64) -> Self {
         let bytes = message(random, limits.framing, 3);
-        let script = VecDeque::from([Step::Send(bytes.into()), Step::HalfClose]);
-        Self::new(random, limits, listeners, script)
+        let mut script = VecDeque::from([Step::Send(bytes.into()), Step::Pause(stay)]);
+        let mut space = 1 << 20;
+        if random.percent(10) {
+            flush(&mut script, &mut flood(random, limits));
+            space = random.pick(&[4096, 1 << 20]);
+        }
+        script.push_back(Step::HalfClose);
+        Self { space, ..Self::new(random, limits, listeners, script) }
     }
 
     fn new(
@@ -79,6 +88,11 @@ impl Client {
     ) -> Self {
         let host = random.pick(&[1, 2, 3]);
         let header = header(random, limits, host);
+        // Each proxy has its own.
+        let address = match limits.proxy_protocol {
+            true => [10, 1, random.within(0..256) as u8, random.within(0..256) as u8],
+            false => [10, 0, 0, host],
+        };
         if let Some(mut bytes) = header.clone().filter(|bytes| !bytes.is_empty()) {
             if random.percent(10) {
                 // It does not send all of it, and closes or waits.
@@ -89,7 +103,8 @@ impl Client {
         }
         Self {
             listener: random.size(0..listeners),
-            address: SocketAddr::from(([10, 0, 0, host], 1)),
+            address: SocketAddr::from((address, 1)),
+            host,
             script,
             reads: Reads::All,
             closes: true,
@@ -143,7 +158,9 @@ impl Client {
     pub(crate) fn act(&mut self, kernel: &mut Kernel) {
         let Some(connection) = self.connection else {
             let unix = self.listener == 1;
-            let it = Connection::new(unix, self.address, self.space, self.header, kernel.limits);
+            let mut it =
+                Connection::new(unix, self.address, self.space, self.header, kernel.limits);
+            it.host = (!unix || kernel.limits.proxy_protocol).then_some(self.host);
             self.connection = kernel.connect(self.listener, it);
             kernel.log(|| format!("a client connects: {:?}", self.connection));
             self.done = self.connection.is_none();

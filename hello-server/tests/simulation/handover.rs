@@ -16,9 +16,33 @@ use crate::net::stream::{Peer, Stream};
 use crate::run::config;
 use crate::shared::Shared;
 use crate::stats::{Counter, ThreadStats};
-use crate::sys::{OwnedFd, Poll};
+use crate::sys::{Events, OwnedFd, Poll};
 use crate::worker::Worker;
-use crate::worker::pool::{Client, Job, Pool};
+use crate::worker::pool::{Client, Inbox, Job, Pool};
+
+#[test]
+fn a_worker_is_woken_only_while_it_sleeps() {
+    check(DfsScheduler::new(None, false), || {
+        let (pool, inbox, mut poll, jobs, _) = queue(3, true);
+        // Their clients are gone, so that nobody has to serve them.
+        with(|kernel| (0..3).for_each(|connection| kernel.reset(connection)));
+        let mut events = Events::with_capacity(1);
+        let mut is_woken = |job| {
+            pool.dispatch(job);
+            assert!(inbox.jobs.try_recv().is_ok());
+            poll.poll(&mut events, Some(Duration::ZERO)).expect("it is simulated");
+            events.iter().next().is_some()
+        };
+        let mut jobs = jobs.into_iter();
+        let mut next = || jobs.next().expect("there are three");
+        assert!(!is_woken(next()), "it has not slept yet");
+        inbox.sleep();
+        assert!(is_woken(next()));
+        inbox.sleep();
+        inbox.awake();
+        assert!(!is_woken(next()), "it sleeps no longer");
+    });
+}
 
 #[test]
 fn in_every_order_a_worker_is_woken_for_what_it_is_sent() {
@@ -156,15 +180,15 @@ fn check(scheduler: impl Scheduler + 'static, model: impl Fn() + Send + Sync + '
     println!("{orders} orders");
 }
 
-/// A worker that runs and says in the end how many sessions it had, its pool, and what to send it. The
-/// queue has room for one.
-fn start(jobs: u64, half_closed: bool) -> (Pool, Vec<Job>, Arc<Shared>, thread::JoinHandle<u64>) {
+/// A pool of one worker, which has its inbox and its poll, and what to send it. The queue has room for
+/// one.
+fn queue(jobs: u64, half_closed: bool) -> (Pool, Inbox, Poll, Vec<Job>, Arc<Shared>) {
     let mut kernel = Kernel::new(0);
     (kernel.preemptive, kernel.max_queue) = (false, 1);
     kernel.traced = std::env::var_os("HELLO_SEED").is_some();
     reset(kernel);
     let shared = Arc::new(Shared::new(&config()));
-    let admission = Admission::new(2, 0);
+    let admission = Admission::new(3, 0);
     let job = |id| {
         let peer = Peer::Ip(SocketAddr::from(([127, 0, 0, 1], 1)));
         let stream = Stream::new(OwnedFd::silent(half_closed), &peer);
@@ -175,6 +199,12 @@ fn start(jobs: u64, half_closed: bool) -> (Pool, Vec<Job>, Arc<Shared>, thread::
     let polls = [Poll::new().expect("it is simulated")];
     let (pool, mut inboxes) = Pool::new(&polls).expect("it is simulated");
     let (inbox, [poll]) = (inboxes.remove(0), polls);
+    (pool, inbox, poll, jobs, shared)
+}
+
+/// A worker that runs and says in the end how many sessions it had, its pool, and what to send it.
+fn start(jobs: u64, half_closed: bool) -> (Pool, Vec<Job>, Arc<Shared>, thread::JoinHandle<u64>) {
+    let (pool, inbox, poll, jobs, shared) = queue(jobs, half_closed);
     let stats = ThreadStats::default();
     let counters = stats.counters();
     let worker = Worker::new(Arc::clone(&shared), inbox, poll, stats).expect("it is simulated");

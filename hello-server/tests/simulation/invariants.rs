@@ -18,10 +18,17 @@ pub(crate) fn check_quiescence(kernel: &Kernel) {
         let end = stop.end.max(kernel.resumed + 50 * MILLISECOND);
         assert!(now <= end, "still running {} ns after the grace", now - end);
     }
+    // The acceptor's poll is the last one, and has other tokens.
+    for worker in 0..kernel.epolls.len() - 1 {
+        let (sessions, last) = (kernel.sessions(worker).count(), kernel.sessions(worker).max());
+        let places = last.map_or(0, |last| last + 1);
+        let few = places <= 128 || places <= 4 * sessions || kernel.stop.is_some();
+        assert!(few, "a worker keeps {places} places or more for {sessions} sessions");
+    }
     for (queue, length) in kernel.queues.iter().enumerate() {
         assert!(*length == 0, "{length} jobs wait in queue {queue}, and nobody is awake");
     }
-    // The acceptor's poll is the last one. After an error it tries again soon.
+    // After an error it tries again soon.
     let acceptor = kernel.epolls.last().and_then(|epoll| epoll.deadline);
     let pause = if kernel.stop.is_some() { 50 } else { 250 } * MILLISECOND;
     let soon = acceptor.is_some_and(|deadline| deadline <= now + pause);
@@ -63,6 +70,14 @@ pub(crate) fn check_quiescence(kernel: &Kernel) {
             && now > since + idle + idle.max(LINGER) + 200 * MILLISECOND;
         assert!(!rejected_too_long, "connection {index}: rejected, and still open");
         assert!(!idle_too_long, "connection {index}: idle, and still open");
+    }
+}
+
+/// When nobody waits for a time to come, nobody may be open only until then.
+pub(crate) fn check_timers(kernel: &Kernel) {
+    for (index, it) in kernel.connections.iter().enumerate() {
+        let ends = kernel.limits.idle_timeout > 0 || it.rejected || it.shut.is_some();
+        assert!(it.closed || !it.accepted || !ends, "connection {index}: nobody waits for its end");
     }
 }
 

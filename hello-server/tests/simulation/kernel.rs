@@ -51,6 +51,10 @@ pub(crate) struct Limits {
     pub(crate) max_message: usize,
     /// 0: none.
     pub(crate) idle_timeout: u64,
+    /// 0: no limit.
+    pub(crate) max_per_host: usize,
+    /// How many clients that were rejected may linger.
+    pub(crate) max_rejections: usize,
     /// Streams begin with a header of the PROXY protocol.
     pub(crate) proxy_protocol: bool,
 }
@@ -149,6 +153,8 @@ impl Kernel {
                 framing: Framing::Line,
                 max_message: 1024,
                 idle_timeout: 0,
+                max_per_host: 0,
+                max_rejections: 0,
                 proxy_protocol: false,
             },
             turns: [Turn::default(); 8],

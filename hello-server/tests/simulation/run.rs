@@ -13,7 +13,7 @@ use crate::accept::Acceptor;
 use crate::admission::Admission;
 use crate::client::Client;
 use crate::config::Config;
-use crate::invariants::{check_quiescence, check_total};
+use crate::invariants::{check_quiescence, check_timers, check_total};
 use crate::kernel::clock::{MILLISECOND, SECOND, nanoseconds};
 use crate::kernel::connection::Connection;
 use crate::kernel::scheduler::Seeds;
@@ -95,8 +95,11 @@ fn simulate() {
     // More than a worker opens in a turn, all of them there when the server starts.
     let crowd = random.percent(2);
     let max_sessions = if crowd { 1000 } else { random.pick(&[2, 5, 1000]) };
-    let admission = Admission::new(max_sessions, if crowd { 0 } else { random.pick(&[0, 0, 2]) });
+    let max_per_host = if crowd { 0 } else { random.pick(&[0, 0, 2]) };
+    let admission = Admission::new(max_sessions, max_per_host);
+    let max_rejections = random.size(1..4);
     with(|kernel| {
+        (kernel.limits.max_per_host, kernel.limits.max_rejections) = (max_per_host, max_rejections);
         let percent = |random: &mut Random| random.pick(&[0, 0, 0, 2, 20]);
         kernel.faults = Faults {
             interrupt: percent(&mut random),
@@ -113,7 +116,7 @@ fn simulate() {
         stats
     };
 
-    let workers = random.size(1..4);
+    let workers = if crowd { random.pick(&[1, 1, 2, 3]) } else { random.size(1..4) };
     let polls: Vec<Poll> = (0..workers).map(|_| Poll::new().expect("it is simulated")).collect();
     let (pool, inboxes) = Pool::new(&polls).expect("it is simulated");
     let workers: Vec<Worker> = polls
@@ -128,7 +131,7 @@ fn simulate() {
         (0..listeners).map(|_| listener(&mut random)).collect(),
         pool,
         Arc::clone(&admission),
-        random.size(1..4),
+        max_rejections,
         Arc::default(),
         stats(),
     )
@@ -144,8 +147,8 @@ fn simulate() {
     let mut clients: Vec<_> =
         (0..random.size(1..9)).map(|_| Client::random(&mut random, limits, listeners)).collect();
     if crowd {
-        let crowd =
-            (0..random.size(100..200)).map(|_| Client::brief(&mut random, limits, listeners));
+        let (count, stay) = (random.size(130..230), random.pick(&[0, SECOND]));
+        let crowd = (0..count).map(|_| Client::brief(&mut random, limits, listeners, stay));
         clients.extend(crowd);
         with(|kernel| clients.iter_mut().for_each(|client| client.act(kernel)));
     }
@@ -198,8 +201,14 @@ fn random_config(kernel: &mut Kernel) -> Config {
     let idle_timeout = Duration::from_millis(random.pick(&[0, 100, 1000, 3000]));
     let grace = Duration::from_millis(random.pick(&[0, 500, 5000, 5000]));
     let proxy_protocol = random.percent(10);
-    kernel.limits =
-        Limits { framing, max_message, idle_timeout: nanoseconds(idle_timeout), proxy_protocol };
+    kernel.limits = Limits {
+        framing,
+        max_message,
+        idle_timeout: nanoseconds(idle_timeout),
+        max_per_host: 0,
+        max_rejections: 0,
+        proxy_protocol,
+    };
     Config { framing, max_message, idle_timeout, grace, proxy_protocol, ..config() }
 }
 
@@ -257,6 +266,7 @@ impl World {
         });
         if stuck && quiescent {
             assert!(!stopped, "the server has been asked to stop, and waits for nothing");
+            with(|kernel| check_timers(kernel));
             self.stop();
         }
     }

@@ -39,6 +39,8 @@ struct Counts {
 pub(crate) struct Connection {
     pub(crate) unix: bool,
     pub(crate) address: SocketAddr,
+    /// Which host it counts for.
+    pub(crate) host: Option<u8>,
     /// Accepted; for a stream that is closed again, too.
     pub(crate) accepted: bool,
     /// Rejected with an error instead of a welcome.
@@ -105,6 +107,7 @@ impl Connection {
         Self {
             unix,
             address,
+            host: None,
             accepted: false,
             rejected: false,
             input: VecDeque::new(),
@@ -140,6 +143,12 @@ impl Connection {
     /// It was welcomed, or is to be.
     pub(crate) fn is_session(&self) -> bool {
         self.accepted && !self.rejected && self.header == Some(0)
+    }
+
+    /// It has been welcomed, and nothing shows that the server ends it.
+    pub(crate) fn is_served(&self) -> bool {
+        let over = self.closed || self.reset || self.shut.is_some() || self.stalled;
+        self.is_session() && self.written > 0 && !over
     }
 
     pub(crate) fn waits_for_header(&self) -> bool {
@@ -338,6 +347,11 @@ impl Connection {
         let slow = self.stalled || (waits && now >= self.touched + self.patience());
         let lingered = self.shut.is_some_and(|shut| now >= shut + LINGER);
         self.reset || self.rejected || grace_is_over || slow || lingered
+    }
+
+    /// A rejected client has closed, or had its time to.
+    pub(super) fn may_be_forgotten(&self, now: u64) -> bool {
+        self.fin_read || self.reset || self.shut.is_some_and(|shut| now >= shut + LINGER)
     }
 
     /// What it was told must have been all, and must not be lost.

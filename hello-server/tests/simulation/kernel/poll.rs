@@ -22,8 +22,8 @@ pub(super) const RDHUP: u32 = 32;
 /// Which events of a socket go where.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Registration {
-    epoll: usize,
-    token: Token,
+    pub(crate) epoll: usize,
+    pub(crate) token: Token,
     events: u32,
     /// It is in the list of those that may be ready.
     queued: bool,
@@ -49,6 +49,8 @@ pub(crate) struct Epoll {
     /// When the call that waits ends by itself.
     pub(crate) deadline: Option<u64>,
     waiting: Option<task::Waker>,
+    /// One more than the largest token there has been.
+    tokens: usize,
 }
 
 impl Epoll {
@@ -71,6 +73,19 @@ impl Kernel {
             self.epolls[epoll].ready.push_back(fd);
             self.epolls[epoll].wake();
         }
+    }
+
+    /// A session has another token because only a few are left of many.
+    fn check_move(&self, epoll: usize) {
+        let (sessions, most) = (self.sessions(epoll).count(), self.epolls[epoll].tokens);
+        assert!(2 * sessions <= most, "one of {sessions} is moved, and there were but {most}");
+    }
+
+    /// The tokens of the connections that are registered there.
+    pub(crate) fn sessions(&self, epoll: usize) -> impl Iterator<Item = usize> {
+        let open = self.connections.iter().filter(|it| !it.closed);
+        let here = open.filter_map(move |it| it.registration.filter(|it| it.epoll == epoll));
+        here.map(|it| it.token.0)
     }
 
     /// Collects at most `max` events; each is reported once.
@@ -134,8 +149,11 @@ impl Registry {
     ) -> io::Result<()> {
         enter();
         with(|kernel| {
-            if kernel.registration_slot(*source.0).is_none() {
+            let Some(registration) = kernel.registration_slot(*source.0) else {
                 return Err(Errno::NOENT.into());
+            };
+            if registration.token != token {
+                kernel.check_move(self.epoll);
             }
             self.set(kernel, *source.0, token, interest);
             Ok(())
@@ -164,6 +182,8 @@ impl Registry {
         if interest.is_priority() {
             events |= PRI;
         }
+        let tokens = &mut kernel.epolls[self.epoll].tokens;
+        *tokens = (*tokens).max(token.0.saturating_add(1));
         let slot = kernel.registration_slot(fd);
         let queued = slot.is_some_and(|registration| registration.queued);
         *slot = Some(Registration { epoll: self.epoll, token, events, queued });

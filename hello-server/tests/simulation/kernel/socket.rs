@@ -74,6 +74,7 @@ impl Drop for OwnedFd {
             let (now, over) = (kernel.now, kernel.grace_is_over());
             let it = self.connection(kernel);
             it.check_close(now, over);
+            let too_early = it.rejected && !it.may_be_forgotten(now);
             it.closed = true;
             it.registration = None;
             it.shut.get_or_insert(now);
@@ -83,6 +84,15 @@ impl Drop for OwnedFd {
                     it.output.clear();
                 }
             }
+            let lingering =
+                kernel.connections.iter().filter(|it| it.rejected && !it.closed).count();
+            let most = kernel.limits.max_rejections;
+            assert!(
+                !too_early || over || lingering >= most,
+                "a rejected client has not closed yet"
+            );
+            // The newest one is told before the oldest one is closed.
+            assert!(lingering <= most + 1, "{lingering} rejected clients linger, and not {most}");
             kernel.closing.drain(..).for_each(task::Waker::wake);
         });
     }
@@ -176,6 +186,8 @@ pub(crate) fn send(socket: &OwnedFd, bytes: &[u8], _: SendFlags) -> rustix::io::
             return Err(Errno::PIPE);
         }
         let count = it.write(bytes, now, turn);
+        let host = it.host;
+        kernel.check_host(host);
         let told = bytes.trim_ascii_end().ends_with(b"Error: server is shutting down");
         let asked = kernel.stop.is_some_and(|stop| stop.drained <= now) || !kernel.preemptive;
         assert!(!told || asked, "a client is told of a stop that nobody has asked for");
@@ -228,6 +240,16 @@ impl Kernel {
         let index = self.connections.len() - 1;
         self.notify(listener as RawFd, IN);
         Some(index)
+    }
+
+    /// No more sessions are served than one host may have.
+    fn check_host(&self, host: Option<u8>) {
+        let limit = self.limits.max_per_host;
+        if limit == 0 || host.is_none() || self.grace_is_over() {
+            return;
+        }
+        let served = self.connections.iter().filter(|it| it.host == host && it.is_served()).count();
+        assert!(served <= limit, "{served} sessions are served of a host that may have {limit}");
     }
 
     pub(super) fn registration_slot(&mut self, fd: RawFd) -> &mut Option<Registration> {
