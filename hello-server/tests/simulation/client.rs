@@ -49,6 +49,9 @@ pub(crate) struct Client {
     done: bool,
 }
 
+/// Where clients come from: the last bytes of their addresses.
+pub(crate) const HOSTS: [u8; 3] = [1, 2, 3];
+
 /// How much the network holds for the server.
 const MAX_UNREAD: usize = 128 * 1024;
 
@@ -86,7 +89,7 @@ impl Client {
         listeners: usize,
         mut script: VecDeque<Step>,
     ) -> Self {
-        let host = random.pick(&[1, 2, 3]);
+        let host = random.pick(&HOSTS);
         let header = header(random, limits, host);
         // Each proxy has its own.
         let address = match limits.proxy_protocol {

@@ -76,7 +76,8 @@ pub(crate) fn check_quiescence(kernel: &Kernel) {
 /// When nobody waits for a time to come, nobody may be open only until then.
 pub(crate) fn check_timers(kernel: &Kernel) {
     for (index, it) in kernel.connections.iter().enumerate() {
-        let ends = kernel.limits.idle_timeout > 0 || it.rejected || it.shut.is_some();
+        let over = it.rejected || it.shut.is_some() || it.oracle.end.is_some();
+        let ends = kernel.limits.idle_timeout > 0 || over;
         assert!(it.closed || !it.accepted || !ends, "connection {index}: nobody waits for its end");
     }
 }
@@ -122,13 +123,17 @@ pub(crate) fn check_total(kernel: &Kernel, total: &Stats) {
         (Counter::EndOfStream, End::Eof),
         (Counter::TooLong, End::TooLong),
         (Counter::Idle, End::Idle),
+        (Counter::Shutdown, End::Shutdown),
     ] {
         let ended = sessions().filter(|it| it.oracle.end == Some(end));
         let counted = count(counter);
-        // Clients that were gone before they could be told that they were idle.
-        let untold = |it: &&Connection| end == End::Idle && it.oracle.end.is_none() && it.reset;
+        // Clients that were gone before the server could tell them of its own decision.
+        let decided = matches!(end, End::Idle | End::Shutdown);
+        let untold = |it: &&Connection| decided && it.oracle.end.is_none() && it.reset;
         let most = ended.clone().count() + sessions().filter(untold).count();
-        assert!(counted <= most as u64, "{counted} counted for {end:?}");
+        // Those whom the end of the grace cuts off are told nothing.
+        let cut_off = end == End::Shutdown && kernel.grace_is_over();
+        assert!(counted <= most as u64 || cut_off, "{counted} counted for {end:?}");
         // The others were lost before the server saw it, or cut off.
         let whole = ended.filter(|it| !it.reset && !it.was_starved).count() as u64;
         assert!(

@@ -1,6 +1,7 @@
 //! One seed: a server, its clients, and what must hold.
 
 use std::cell::Cell;
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use std::{env, panic, thread};
@@ -11,7 +12,7 @@ use shuttle::{Config as Shuttle, FailurePersistence, MaxSteps, Runner};
 
 use crate::accept::Acceptor;
 use crate::admission::Admission;
-use crate::client::Client;
+use crate::client::{Client, HOSTS};
 use crate::config::Config;
 use crate::invariants::{check_quiescence, check_timers, check_total};
 use crate::kernel::clock::{MILLISECOND, SECOND, nanoseconds};
@@ -19,6 +20,7 @@ use crate::kernel::connection::Connection;
 use crate::kernel::scheduler::Seeds;
 use crate::kernel::{Faults, Kernel, Limits, Stop, switch, with};
 use crate::listen::listener::Listener;
+use crate::net::stream::Peer;
 use crate::random::Random;
 use crate::shared::Shared;
 use crate::stats::{Counters, Stats, ThreadStats};
@@ -172,8 +174,13 @@ fn simulate() {
     let mut total = Stats::default();
     counters.iter().for_each(|counters| total += counters.read());
     with(|kernel| check_total(kernel, &total));
-    for _ in 0..max_sessions {
-        assert!(admission.admit().is_ok(), "a place is not free after the end");
+    let most = if max_per_host == 0 { max_sessions } else { max_per_host };
+    for host in HOSTS {
+        let peer = Peer::Ip(SocketAddr::from(([10, 0, 0, host], 1)));
+        let mut places: Vec<_> = (0..max_sessions).map(|_| admission.admit()).collect();
+        assert!(places.iter().all(Result::is_ok), "a place is not free after the end");
+        let mut places = places.iter_mut().flatten().take(most);
+        assert!(places.all(|place| place.claim(&peer).is_ok()), "a host's place is not free");
     }
 }
 
@@ -201,14 +208,9 @@ fn random_config(kernel: &mut Kernel) -> Config {
     let idle_timeout = Duration::from_millis(random.pick(&[0, 100, 1000, 3000]));
     let grace = Duration::from_millis(random.pick(&[0, 500, 5000, 5000]));
     let proxy_protocol = random.percent(10);
-    kernel.limits = Limits {
-        framing,
-        max_message,
-        idle_timeout: nanoseconds(idle_timeout),
-        max_per_host: 0,
-        max_rejections: 0,
-        proxy_protocol,
-    };
+    let idle = nanoseconds(idle_timeout);
+    kernel.limits =
+        Limits { framing, max_message, idle_timeout: idle, proxy_protocol, ..kernel.limits };
     Config { framing, max_message, idle_timeout, grace, proxy_protocol, ..config() }
 }
 

@@ -13,7 +13,7 @@ use crate::shared::Shared;
 use crate::stats::Cause;
 use crate::worker::deadlines::Time;
 
-/// How much of a session's input is answered at a stop: what is read in so many turns.
+/// The turns that a session has at a stop, to send what waits and to answer what has arrived.
 const STOP_TURNS: usize = 2;
 
 /// More than a turn takes. A session that is active in a turn is stamped with the time at which that

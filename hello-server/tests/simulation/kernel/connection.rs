@@ -147,7 +147,8 @@ impl Connection {
 
     /// It has been welcomed, and nothing shows that the server ends it.
     pub(crate) fn is_served(&self) -> bool {
-        let over = self.closed || self.reset || self.shut.is_some() || self.stalled;
+        let over =
+            self.closed || self.reset || self.fin_read || self.shut.is_some() || self.stalled;
         self.is_session() && self.written > 0 && !over
     }
 

@@ -49,8 +49,8 @@ pub(crate) struct Epoll {
     /// When the call that waits ends by itself.
     pub(crate) deadline: Option<u64>,
     waiting: Option<task::Waker>,
-    /// One more than the largest token there has been.
-    tokens: usize,
+    /// The most places that its sessions have needed.
+    most_places: usize,
 }
 
 impl Epoll {
@@ -75,9 +75,10 @@ impl Kernel {
         }
     }
 
-    /// A session has another token because only a few are left of many.
+    /// A session moves to another token when a quarter is left of those that there is room for. There is
+    /// room for twice as many as there have been, at most: a vector doubles when it grows.
     fn check_move(&self, epoll: usize) {
-        let (sessions, most) = (self.sessions(epoll).count(), self.epolls[epoll].tokens);
+        let (sessions, most) = (self.sessions(epoll).count(), self.epolls[epoll].most_places);
         assert!(2 * sessions <= most, "one of {sessions} is moved, and there were but {most}");
     }
 
@@ -182,8 +183,8 @@ impl Registry {
         if interest.is_priority() {
             events |= PRI;
         }
-        let tokens = &mut kernel.epolls[self.epoll].tokens;
-        *tokens = (*tokens).max(token.0.saturating_add(1));
+        let places = &mut kernel.epolls[self.epoll].most_places;
+        *places = (*places).max(token.0.saturating_add(1));
         let slot = kernel.registration_slot(fd);
         let queued = slot.is_some_and(|registration| registration.queued);
         *slot = Some(Registration { epoll: self.epoll, token, events, queued });

@@ -74,7 +74,7 @@ impl Drop for OwnedFd {
             let (now, over) = (kernel.now, kernel.grace_is_over());
             let it = self.connection(kernel);
             it.check_close(now, over);
-            let too_early = it.rejected && !it.may_be_forgotten(now);
+            let (rejected, too_early) = (it.rejected, !it.may_be_forgotten(now));
             it.closed = true;
             it.registration = None;
             it.shut.get_or_insert(now);
@@ -83,6 +83,10 @@ impl Drop for OwnedFd {
                 if !it.unix {
                     it.output.clear();
                 }
+            }
+            kernel.closing.drain(..).for_each(task::Waker::wake);
+            if !rejected {
+                return;
             }
             let lingering =
                 kernel.connections.iter().filter(|it| it.rejected && !it.closed).count();
@@ -93,7 +97,6 @@ impl Drop for OwnedFd {
             );
             // The newest one is told before the oldest one is closed.
             assert!(lingering <= most + 1, "{lingering} rejected clients linger, and not {most}");
-            kernel.closing.drain(..).for_each(task::Waker::wake);
         });
     }
 }
@@ -186,8 +189,10 @@ pub(crate) fn send(socket: &OwnedFd, bytes: &[u8], _: SendFlags) -> rustix::io::
             return Err(Errno::PIPE);
         }
         let count = it.write(bytes, now, turn);
-        let host = it.host;
-        kernel.check_host(host);
+        if it.is_served() && count == it.written {
+            let host = it.host;
+            kernel.check_host(host);
+        }
         let told = bytes.trim_ascii_end().ends_with(b"Error: server is shutting down");
         let asked = kernel.stop.is_some_and(|stop| stop.drained <= now) || !kernel.preemptive;
         assert!(!told || asked, "a client is told of a stop that nobody has asked for");
