@@ -22,8 +22,10 @@ enum Verdict {
 
 use Verdict::{EndsOne, Handled};
 
-/// The thread, a call of it and errors of that, and what becomes of them.
-const TABLE: &[(&str, &str, &[&str], Verdict)] = &[
+/// A thread, a call of it and errors of that, and what becomes of the clients.
+type Row = (&'static str, &'static str, &'static [&'static str], Verdict);
+
+const TABLE: &[Row] = &[
     ("acceptor", "epoll_wait", &["EINTR"], Handled),
     ("acceptor", "accept4", &["ECONNABORTED", "EINTR", "EPERM", "EPROTO"], Handled),
     ("acceptor", "accept4", &["EMFILE", "ENOMEM"], Handled),
@@ -78,32 +80,8 @@ fn no_call_that_fails_once_ends_a_server_or_more_than_one_session() {
     };
     let mut open = server.session();
     let begin = Instant::now();
-    for (thread, call, errors, verdict) in TABLE {
-        for error in *errors {
-            let mut happened = 0;
-            for when in TIMES {
-                let fault = Fault(call, error, when);
-                let Some(attached) = Attached::to(&server, thread, fault) else { return };
-                let served = clients.come_to(thread);
-                if *thread == "log" {
-                    // Nobody waits for it otherwise.
-                    wait_until("lines are written", || attached.injected() > 0);
-                }
-                let injected = attached.detach();
-                happened += injected;
-                let expected = match verdict {
-                    EndsOne if injected > 0 => CLIENTS - 1,
-                    EndsOne | Handled => CLIENTS,
-                };
-                assert!(
-                    (expected..=CLIENTS).contains(&served),
-                    "{thread} {fault:?}: {served} of {CLIENTS} served, {verdict:?}"
-                );
-                open.send(b"still\n");
-                open.expect(b"Hello, still!\n");
-            }
-            assert!(happened > 0, "{thread} does not call {call} any more");
-        }
+    if fail_each_once(&server, TABLE, &mut open, |thread| clients.come_to(thread)).is_none() {
+        return;
     }
     let figures = Scrape::of(&metrics);
     assert!(figures.value("hello_log_lines_dropped_total") >= 3.0);
@@ -115,6 +93,84 @@ fn no_call_that_fails_once_ends_a_server_or_more_than_one_session() {
     let finished = server.stopped();
     assert!(finished.stderr.contains("1 log lines were dropped"), "{}", finished.stderr);
     Summary::of(&finished.stderr).expect_all_ended();
+}
+
+/// What the acceptor itself does for a client that it rejects.
+const REJECTING: &[Row] = &[
+    ("acceptor", "sendto", &["EINTR"], Handled),
+    ("acceptor", "sendto", &["ECONNRESET", "ENOBUFS", "EPIPE"], EndsOne),
+    ("acceptor", "shutdown", &["ENOTCONN"], EndsOne),
+    ("acceptor", "recvfrom", &["EINTR"], Handled),
+    ("acceptor", "recvfrom", &["ECONNRESET", "ENOMEM", "ETIMEDOUT"], EndsOne),
+    ("acceptor", "epoll_ctl", &["ENOMEM", "ENOSPC"], EndsOne),
+];
+
+#[test]
+fn no_call_that_fails_once_ends_a_full_server_or_leaves_two_clients_without_the_reason() {
+    if !can_inject() {
+        return;
+    }
+    let server = Server::start("127.0.0.1:0 --workers 1 --max-sessions 1");
+    let mut open = server.session();
+    fail_each_once(&server, REJECTING, &mut open, |_| {
+        let rejected =
+            |_: &u64| converse(server.endpoint("tcp"), b"Bob\n", &["Error: server is full\n"]);
+        (0..CLIENTS).filter(rejected).count() as u64
+    });
+}
+
+/// What it does before a session whose client is in a PROXY protocol header.
+const PROXIED: &[Row] = &[
+    ("acceptor", "recvfrom", &["EINTR"], Handled),
+    ("acceptor", "recvfrom", &["ECONNRESET", "ENOMEM", "ETIMEDOUT"], EndsOne),
+    ("acceptor", "epoll_wait", &["EINTR"], Handled),
+];
+
+#[test]
+fn no_call_that_fails_once_ends_a_server_behind_a_proxy_or_more_than_one_session() {
+    const HEADER: &[u8] = b"PROXY TCP4 192.0.2.1 192.0.2.9 56324 9999\r\n";
+    if !can_inject() {
+        return;
+    }
+    let server = Server::start("127.0.0.1:0 --workers 1 --proxy-protocol");
+    let mut open = server.connect();
+    open.send(HEADER);
+    open.expect(b"Welcome!\n");
+    fail_each_once(&server, PROXIED, &mut open, |_| {
+        let served =
+            |_: &u64| converse(server.endpoint("tcp"), &[HEADER, b"Bob\nexit\n"].concat(), SESSION);
+        (0..CLIENTS).filter(served).count() as u64
+    });
+}
+
+/// Has each call in `table` fail once, at each of [`TIMES`], while clients come until it has; how many
+/// of those were served is what `come` returns. `None` if nothing can be attached to the server.
+fn fail_each_once(
+    server: &Server,
+    table: &[Row],
+    open: &mut RawClient,
+    mut come: impl FnMut(&str) -> u64,
+) -> Option<()> {
+    for (thread, call, errors, verdict) in table {
+        for (error, when) in errors.iter().flat_map(|error| TIMES.map(|when| (error, when))) {
+            let fault = Fault(call, error, when);
+            let attached = Attached::to(server, thread, fault)?;
+            let (mut came, mut served) = (0, 0);
+            // Not every client makes each call: who is awake is not woken.
+            wait_until(&format!("{thread} {fault:?} happens"), || {
+                came += CLIENTS;
+                served += come(thread);
+                attached.injected() > 0
+            });
+            attached.detach();
+            let lost = came - served;
+            let most = u64::from(*verdict == EndsOne);
+            assert!(lost <= most, "{thread} {fault:?}: {lost} of {came} lost, {verdict:?}");
+            open.send(b"still\n");
+            open.expect(b"Hello, still!\n");
+        }
+    }
+    Some(())
 }
 
 /// Clients of every kind.
@@ -137,25 +193,30 @@ impl Clients {
             "metrics" => (0..CLIENTS).map(|_| u64::from(scrape(&self.metrics))).sum(),
             _ => {
                 let endpoints = self.streams.iter().cycle().take(CLIENTS as usize);
-                endpoints.map(|endpoint| u64::from(converse(endpoint))).sum()
+                endpoints
+                    .map(|endpoint| u64::from(converse(endpoint, b"Bob\nexit\n", SESSION)))
+                    .sum()
             }
         }
     }
 }
 
-/// Whether a session is served to its end. One that is not has no torn reply.
+/// What a client reads that says `Bob` and `exit`, by what is written together.
+const SESSION: &[&str] = &["Welcome!\n", "Hello, Bob!\n"];
+
+/// Whether a client that says this reads all of `replies`. One that does not has no torn reply.
 #[track_caller]
-fn converse(endpoint: &str) -> bool {
-    const ALL: &str = "Welcome!\nHello, Bob!\n";
+fn converse(endpoint: &str, said: &[u8], replies: &[&str]) -> bool {
     let mut client = RawClient::connect(endpoint);
     // Sent together, so that the server closes first and lingers.
-    if client.try_send(b"Bob\nexit\n").is_err() {
+    if client.try_send(said).is_err() {
         return false;
     }
     let (bytes, end) = client.read_until_closed();
     let text = String::from_utf8_lossy(&bytes);
-    assert!(["", "Welcome!\n", ALL].contains(&&*text), "{text:?}");
-    text == ALL && end.is_ok()
+    let whole = (0..=replies.len()).any(|count| text == replies[..count].concat());
+    assert!(whole, "{text:?}");
+    text == replies.concat() && end.is_ok()
 }
 
 /// Whether a scrape of the metrics is answered.
