@@ -54,7 +54,7 @@ pub(crate) fn check_quiescence(kernel: &Kernel) {
             assert!(!stuck, "connection {index}: space for {} bytes is not used", it.space);
         }
         let told = it.rejected || it.oracle.end.is_some();
-        let cannot_be = it.waits_for_header() || it.was_starved || it.reset;
+        let cannot_be = it.was_starved || it.reset;
         let stops = kernel
             .stop
             .is_some_and(|stop| now > stop.drained.max(kernel.resumed) + 50 * MILLISECOND)
