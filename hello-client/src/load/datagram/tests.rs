@@ -103,6 +103,19 @@ fn a_reply_to_a_lost_message_is_late_and_then_a_duplicate() {
 }
 
 #[test]
+fn as_many_lost_messages_are_remembered_as_there_is_room_for() {
+    let start = Instant::now();
+    let mut datagrams = new_session(16);
+    assert!(datagrams.is_ready(), "there is no welcome to wait for");
+    let r = send(&mut datagrams, DatagramSession::LOST_HISTORY as u32 + 1, start);
+    let later = start + 1000 * SECOND;
+    datagrams.expire(later, &mut Notes::default()).unwrap();
+    assert_eq!(datagrams.lost.len(), DatagramSession::LOST_HISTORY);
+    // The first one is forgotten, so that its reply could be a copy.
+    assert_eq!(receive(&mut datagrams, &[&r[0], &r[1]], later), ["duplicated", "late 1+1"]);
+}
+
+#[test]
 fn a_message_that_leaves_late_has_its_whole_time_and_is_timed_from_when_it_was_due() {
     let due = Instant::now();
     let mut datagrams = new_session(16);
