@@ -1,6 +1,6 @@
 //! A client: the right exit code and one line that says why, and never a yes that is none.
 
-use super::{Fault, can_inject, injected, trace_file, unix_sockets};
+use super::{Fault, TIMES, can_inject, injected, trace_file, unix_sockets};
 use crate::harness::{Client, Finished, Process, Server};
 
 /// What a client is asked.
@@ -91,15 +91,11 @@ fn a_call_that_fails_in_a_client_is_the_right_exit_code_and_one_line() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start(&format!("127.0.0.1:0 {}", unix_sockets(&folder)));
     for (words, scheme, fault, code, said) in TABLE {
-        let mut client = Client::command(*words);
-        let endpoint = server.endpoint(scheme);
-        client.env("HELLO_SERVER", endpoint);
-        let trace = trace_file();
-        let finished = Process::spawn(&mut fault.strace_program(&trace, &client)).wait();
-        let row = format!("{words:?} {endpoint} {fault:?}: {finished:?}");
+        let (finished, injected) = ask(words, &server, scheme, *fault);
+        let row = format!("{words:?} {scheme} {fault:?}: {finished:?}");
         let Finished { code: actual, stderr, .. } = &finished;
         assert_eq!(*actual, Some(*code), "{row}");
-        assert!(injected(&trace) > 0, "{row}");
+        assert!(injected > 0, "{row}");
         let stdout = finished.stdout_text();
         assert!(format!("{stdout}{stderr}").contains(said), "'{said}' in {row}");
         assert!(!stdout.contains("wrong"), "{row}");
@@ -107,4 +103,36 @@ fn a_call_that_fails_in_a_client_is_the_right_exit_code_and_one_line() {
         let lines = if *code == 0 || *words == CHECK { 0 } else { 1 };
         assert_eq!(stderr.lines().count(), lines, "{row}");
     }
+}
+
+/// The table has the time that tells most. At whichever it is, a client ends, with a line unless all is
+/// well.
+#[test]
+fn whenever_a_call_fails_a_client_ends_and_says_why_in_one_line() {
+    if !can_inject() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&format!("127.0.0.1:0 {}", unix_sockets(&folder)));
+    for (words, scheme, Fault(call, error, _), ..) in TABLE {
+        for when in TIMES {
+            let fault = Fault(call, error, when);
+            let (finished, _) = ask(words, &server, scheme, fault);
+            let row = format!("{words:?} {scheme} {fault:?}: {finished:?}");
+            assert!(matches!(finished.code, Some(0..=3)), "{row}");
+            let lines = if finished.code == Some(0) || *words == CHECK { 0 } else { 1 };
+            assert_eq!(finished.stderr.lines().count(), lines, "{row}");
+            assert!(!finished.stdout_text().contains("wrong"), "{row}");
+        }
+    }
+}
+
+/// What becomes of a client with these `words`, and how often the call failed.
+#[track_caller]
+fn ask(words: &[&str], server: &Server, scheme: &str, fault: Fault) -> (Finished, usize) {
+    let mut client = Client::command(words);
+    client.env("HELLO_SERVER", server.endpoint(scheme));
+    let trace = trace_file();
+    let finished = Process::spawn(&mut fault.strace_program(&trace, &client)).wait();
+    (finished, injected(&trace))
 }

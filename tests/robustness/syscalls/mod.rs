@@ -17,6 +17,9 @@ use tempfile::{NamedTempFile, TempDir, tempdir};
 use super::threads::threads;
 use crate::harness::{Process, Server, skipped, wait_until};
 
+/// At which of its calls a thread fails.
+const TIMES: [u32; 3] = [1, 2, 10];
+
 /// A system call that fails with this error, the given time that a thread calls it.
 #[derive(Clone, Copy, Debug)]
 struct Fault(&'static str, &'static str, u32);

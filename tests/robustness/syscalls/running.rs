@@ -2,14 +2,11 @@
 
 use std::time::Instant;
 
-use super::{Attached, Fault, can_inject, unix_sockets};
+use super::{Attached, Fault, TIMES, can_inject, unix_sockets};
 use crate::harness::{DatagramClient, RawClient, Scrape, Server, Summary, wait_until};
 
 /// How often clients come while a call fails.
 const CLIENTS: u64 = 12;
-
-/// At which of its calls a thread fails.
-const TIMES: [u32; 3] = [1, 2, 10];
 
 /// What becomes of the clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
