@@ -15,7 +15,7 @@ use crate::random::Random;
 #[derive(Debug)]
 enum Step {
     /// It sends this, in parts of any size.
-    Send(VecDeque<u8>),
+    Send(Vec<u8>),
     /// A byte of urgent data on TCP, a message that carries a descriptor on a Unix socket.
     Mark,
     Pause(u64),
@@ -73,7 +73,7 @@ impl Client {
     /// first, and may be slow to read the replies.
     pub(crate) fn brief(random: &mut Random, limits: Limits, listeners: usize, stay: u64) -> Self {
         let bytes = message(random, limits.framing, 3);
-        let mut script = VecDeque::from([Step::Send(bytes.into()), Step::Pause(stay)]);
+        let mut script = VecDeque::from([Step::Send(bytes), Step::Pause(stay)]);
         let mut space = 1 << 20;
         if random.percent(10) {
             flush(&mut script, &mut flood(random, limits));
@@ -102,7 +102,7 @@ impl Client {
                 bytes.truncate(random.size(1..bytes.len()));
                 script.retain(|step| random.percent(50) && matches!(step, Step::HalfClose));
             }
-            script.push_front(Step::Send(bytes.into()));
+            script.push_front(Step::Send(bytes));
         }
         Self {
             listener: random.size(0..listeners),
@@ -203,7 +203,8 @@ impl Client {
                     true => bytes.len(),
                     false => kernel.random.size(1..bytes.len() + 1),
                 };
-                let part: Vec<u8> = bytes.drain(..count).collect();
+                let rest = bytes.split_off(count);
+                let part = std::mem::replace(bytes, rest);
                 kernel.log(|| format!("client {connection} sends {:?}", shortened(&part)));
                 kernel.deliver(connection, &part);
                 if !bytes.is_empty() {
@@ -330,12 +331,15 @@ fn pause(random: &mut Random, limits: Limits) -> Step {
 
 fn flush(script: &mut VecDeque<Step>, pending: &mut Vec<u8>) {
     if !pending.is_empty() {
-        script.push_back(Step::Send(std::mem::take(pending).into()));
+        script.push_back(Step::Send(std::mem::take(pending)));
     }
 }
 
 fn message(random: &mut Random, framing: Framing, length: usize) -> Vec<u8> {
-    let bytes: Vec<u8> = (0..length).map(|_| b'a' + random.within(0..26) as u8).collect();
+    // Repeated, but not in step with any buffer, so that bytes out of place are seen.
+    let letters: Vec<u8> = (0..length.min(61)).map(|_| b'a' + random.within(0..26) as u8).collect();
+    let mut bytes = letters.repeat(length / 61 + 1);
+    bytes.truncate(length);
     match framing {
         Framing::Line if random.percent(10) => [&*bytes, b"\r\n"].concat(),
         framing => frame(framing, &bytes),
@@ -345,7 +349,7 @@ fn message(random: &mut Random, framing: Framing, length: usize) -> Vec<u8> {
 /// More reads, each of which ends early, than a session has in a turn.
 fn burst(script: &mut VecDeque<Step>, random: &mut Random, limits: Limits) {
     for _ in 0..random.size(17..40) {
-        script.push_back(Step::Send(message(random, limits.framing, 1).into()));
+        script.push_back(Step::Send(message(random, limits.framing, 1)));
         script.push_back(Step::Mark);
     }
 }
