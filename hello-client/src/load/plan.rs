@@ -144,3 +144,17 @@ pub(crate) fn validate_size(size: usize, target: &Target) -> Result<(), String> 
     let checked = pattern(size).try_for_each(|message| target.check(&message));
     checked.map_err(|error| format!("--size {size}: {}", advise(error)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::tests::target;
+
+    #[test]
+    fn all_connections_together_have_a_bounded_number_of_messages_in_flight() {
+        let plan =
+            Plan { connections: 4096, window: u64::MAX, ..Plan::new(target(&[]), vec![], 16) };
+        assert_eq!(plan.schedule(0).ready(0, plan.start), 4096);
+        assert_eq!(plan.schedule(0).ready(4096, plan.start), 0);
+    }
+}
