@@ -149,12 +149,42 @@ pub(crate) fn validate_size(size: usize, target: &Target) -> Result<(), String> 
 mod tests {
     use super::*;
     use crate::cli::tests::target;
+    use proptest::prelude::*;
+
+    fn plan() -> Plan {
+        Plan::new(target(&[]), vec![], 16)
+    }
+
+    #[test]
+    fn with_a_rate_messages_are_due_by_the_clock() {
+        assert!(!plan().schedule(0).is_open());
+        let rate = Some(Rate { period: Duration::from_secs(1), messages: 10 });
+        assert!(Plan { rate, ..plan() }.schedule(0).is_open());
+    }
 
     #[test]
     fn all_connections_together_have_a_bounded_number_of_messages_in_flight() {
-        let plan =
-            Plan { connections: 4096, window: u64::MAX, ..Plan::new(target(&[]), vec![], 16) };
+        let plan = Plan { connections: 4096, window: u64::MAX, ..plan() };
         assert_eq!(plan.schedule(0).ready(0, plan.start), 4096);
         assert_eq!(plan.schedule(0).ready(4096, plan.start), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn threads_share_the_connections_and_the_messages(
+            count in 1..9_usize, connections in 1..40_usize, messages in 0..1000_u64,
+        ) {
+            let plan = Plan { connections, messages: Some(messages), ..plan() };
+            let partition = |index| Partition { index, count, preconnected: None };
+            let partitions: Vec<_> = (0..count).map(partition).collect();
+            let mut shared: Vec<_> =
+                partitions.iter().flat_map(|partition| plan.connections_of(partition)).collect();
+            shared.sort_unstable();
+            prop_assert_eq!(shared, (0..connections).collect::<Vec<_>>());
+            let share = |partition| plan.quota(partition).take_quota(u64::MAX, plan.start);
+            let shares: Vec<u64> = partitions.iter().map(share).collect();
+            prop_assert_eq!(shares.iter().sum::<u64>(), messages);
+            prop_assert!(shares.iter().max().unwrap() - shares.iter().min().unwrap() <= 1);
+        }
     }
 }
