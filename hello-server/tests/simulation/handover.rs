@@ -23,24 +23,36 @@ use crate::worker::pool::{Client, Inbox, Job, Pool};
 #[test]
 fn a_worker_is_woken_only_while_it_sleeps() {
     check(DfsScheduler::new(None, false), || {
-        let (pool, inbox, mut poll, jobs, _) = queue(3, true);
-        // Their clients are gone, so that nobody has to serve them.
-        with(|kernel| (0..3).for_each(|connection| kernel.reset(connection)));
+        let (pool, mut polls, inboxes) = new_pool(1);
+        let (poll, inbox, mut next) = (&mut polls[0], &inboxes[0], lost_jobs(3));
         let mut events = Events::with_capacity(1);
-        let mut is_woken = |job| {
-            pool.dispatch(job);
+        let mut is_woken = || {
+            pool.dispatch(next());
             assert!(inbox.jobs.try_recv().is_ok());
             poll.poll(&mut events, Some(Duration::ZERO)).expect("it is simulated");
             events.iter().next().is_some()
         };
-        let mut jobs = jobs.into_iter();
-        let mut next = || jobs.next().expect("there are three");
-        assert!(!is_woken(next()), "it has not slept yet");
+        assert!(!is_woken(), "it has not slept yet");
         inbox.sleep();
-        assert!(is_woken(next()));
+        assert!(is_woken());
         inbox.sleep();
         inbox.awake();
-        assert!(!is_woken(next()), "it sleeps no longer");
+        assert!(!is_woken(), "it sleeps no longer");
+    });
+}
+
+#[test]
+fn a_stream_is_sent_to_the_worker_with_the_fewest_sessions_that_have_not_ended() {
+    check(DfsScheduler::new(None, false), || {
+        let (pool, _polls, inboxes) = new_pool(2);
+        let mut next = lost_jobs(4);
+        let mut receiver = || {
+            pool.dispatch(next());
+            inboxes.iter().position(|inbox| inbox.jobs.try_recv().is_ok())
+        };
+        assert_eq!([receiver(), receiver()], [Some(0), Some(1)]);
+        inboxes[1].ended();
+        assert_eq!([receiver(), receiver()], [Some(1), Some(0)]);
     });
 }
 
@@ -180,31 +192,42 @@ fn check(scheduler: impl Scheduler + 'static, model: impl Fn() + Send + Sync + '
     println!("{orders} orders");
 }
 
-/// A pool of one worker, which has its inbox and its poll, and what to send it. The queue has room for
-/// one.
-fn queue(jobs: u64, half_closed: bool) -> (Pool, Inbox, Poll, Vec<Job>, Arc<Shared>) {
+/// A pool, and the poll and the inbox of each of its workers. Their queues have room for one.
+fn new_pool(workers: usize) -> (Pool, Vec<Poll>, Vec<Inbox>) {
     let mut kernel = Kernel::new(0);
     (kernel.preemptive, kernel.max_queue) = (false, 1);
     kernel.traced = std::env::var_os("HELLO_SEED").is_some();
     reset(kernel);
-    let shared = Arc::new(Shared::new(&config()));
-    let admission = Admission::new(3, 0);
+    let polls = (0..workers).map(|_| Poll::new()).collect::<Result<Vec<_>, _>>();
+    let polls = polls.expect("it is simulated");
+    let (pool, inboxes) = Pool::new(&polls).expect("it is simulated");
+    (pool, polls, inboxes)
+}
+
+/// What to send to workers: clients that send nothing.
+fn new_jobs(count: u64, half_closed: bool) -> Vec<Job> {
+    let admission = Admission::new(count as usize, 0);
     let job = |id| {
         let peer = Peer::Ip(SocketAddr::from(([127, 0, 0, 1], 1)));
         let stream = Stream::new(OwnedFd::silent(half_closed), &peer);
         let permit = admission.admit().expect("there is a place");
         (stream, Client { id, peer, _permit: permit })
     };
-    let jobs = (0..jobs).map(job).collect();
-    let polls = [Poll::new().expect("it is simulated")];
-    let (pool, mut inboxes) = Pool::new(&polls).expect("it is simulated");
-    let (inbox, [poll]) = (inboxes.remove(0), polls);
-    (pool, inbox, poll, jobs, shared)
+    (0..count).map(job).collect()
+}
+
+/// What to send to workers that do not serve it: the clients are gone.
+fn lost_jobs(count: u64) -> impl FnMut() -> Job {
+    let mut jobs = new_jobs(count, true).into_iter();
+    with(|kernel| (0..count).for_each(|connection| kernel.reset(connection as usize)));
+    move || jobs.next().expect("there are enough")
 }
 
 /// A worker that runs and says in the end how many sessions it had, its pool, and what to send it.
 fn start(jobs: u64, half_closed: bool) -> (Pool, Vec<Job>, Arc<Shared>, thread::JoinHandle<u64>) {
-    let (pool, inbox, poll, jobs, shared) = queue(jobs, half_closed);
+    let (pool, mut polls, mut inboxes) = new_pool(1);
+    let (poll, inbox) = (polls.remove(0), inboxes.remove(0));
+    let (jobs, shared) = (new_jobs(jobs, half_closed), Arc::new(Shared::new(&config())));
     let stats = ThreadStats::default();
     let counters = stats.counters();
     let worker = Worker::new(Arc::clone(&shared), inbox, poll, stats).expect("it is simulated");
