@@ -169,6 +169,18 @@ mod tests {
         assert_eq!(plan.schedule(0).ready(4096, plan.start), 0);
     }
 
+    #[test]
+    fn a_size_that_cannot_be_measured_is_refused() {
+        let check = |size, words: &[&str]| validate_size(size, &target(words));
+        assert_eq!(check(0, &[]), Ok(()));
+        assert_eq!(check(NUMBER_SIZE, &["-s", "udp://localhost:1"]), Ok(()));
+        let error = check(NUMBER_SIZE - 1, &["-s", "udp://localhost:1"]).unwrap_err();
+        assert!(error.starts_with("--size 11 is too small"), "{error}");
+        assert_eq!(check(10, &["--max-message", "10"]), Ok(()));
+        let error = check(11, &["--max-message", "10"]).unwrap_err();
+        assert!(error.starts_with("--size 11: "), "{error}");
+    }
+
     proptest! {
         #[test]
         fn threads_share_the_connections_and_the_messages(
