@@ -98,6 +98,7 @@ fn an_error_of_the_server_ends_the_session_and_what_is_in_flight_is_lost() {
     session.disconnect(&why, now, &mut notes);
     let lost = "lost 1+2: Error: server is shutting down";
     assert_eq!((notes.take(), session.in_flight()), (vec!["answered 0+1".into(), lost.into()], 0));
+    assert!(!session.is_silent(), "a stream says itself that it has ended");
 }
 
 #[test]
