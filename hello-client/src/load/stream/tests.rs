@@ -128,6 +128,8 @@ fn a_session_is_overdue_only_while_something_is_pending() {
 
     let mut unwelcomed = new_session(now);
     assert!(is_overdue(&mut unwelcomed, now + 2 * second), "the welcome is pending");
+    let mut reconnected = new_session(now + 9 * second);
+    assert!(!is_overdue(&mut reconnected, now + 10 * second), "since it was connected");
 }
 
 #[test]
