@@ -22,8 +22,8 @@ pub(super) const RDHUP: u32 = 32;
 /// Which events of a socket go where.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Registration {
-    pub(crate) epoll: usize,
-    pub(crate) token: Token,
+    epoll: usize,
+    token: Token,
     events: u32,
     /// It is in the list of those that may be ready.
     queued: bool,
