@@ -158,6 +158,7 @@ fn what_has_not_left_as_a_whole_is_given_back() {
     assert_eq!(session.take_unwritten(), Some(later));
     assert_eq!(session.take_unwritten(), Some(Batch { first: 1, count: 2, since: now }));
     assert_eq!((session.take_unwritten(), session.outgoing()), (None, None));
+    assert_eq!(session.in_flight(), 1);
     let mut notes = Notes::default();
     session.disconnect(&CLOSED, now, &mut notes);
     assert_eq!(notes.take(), ["lost 0+1: cut off (closed)"]);
@@ -169,4 +170,16 @@ fn exit_is_no_message_that_has_not_left() {
     session.exit(now);
     assert_eq!(outgoing(&mut session), b"exit\n");
     assert_eq!((session.unwritten(), session.take_unwritten()), (0, None));
+}
+
+#[test]
+fn the_end_of_the_stream_is_right_after_exit_when_all_is_answered() {
+    for (count, exits) in [(0, false), (1, false), (1, true), (0, true)] {
+        let (mut session, now) = session(count);
+        if exits {
+            session.exit(now);
+        }
+        let expected = if count == 0 && exits { Ok(()) } else { Err(CLOSED) };
+        assert_eq!(session.receive_end(), expected, "{count} in flight, exit: {exits}");
+    }
 }
