@@ -55,6 +55,9 @@ mod tests {
         assert_eq!((totals.retransmits(), totals.round_trip()), (None, None));
         totals.record(TcpInfo { retransmits: 3, round_trip: None });
         assert_eq!((totals.retransmits(), totals.round_trip()), (Some(3), None));
+        let mut sum = TcpTotals::default();
+        sum.add(totals);
+        assert_eq!(sum.retransmits(), Some(3));
         for micros in [100, 200] {
             let mut other = TcpTotals::default();
             let round_trip = Some(Duration::from_micros(micros));

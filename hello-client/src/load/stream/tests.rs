@@ -119,7 +119,9 @@ fn a_session_is_overdue_only_while_something_is_pending() {
     let mut notes = Notes::default();
     session.receive(b"Hello, aa!\n", now + second, &mut notes).unwrap();
     assert!(!is_overdue(&mut session, now + 2 * second), "each reply has its time");
-    session.receive(b"Hello, bb!\n", now + second, &mut notes).unwrap();
+    session.receive(b"Hello, ", now + 2 * second, &mut notes).unwrap();
+    assert!(is_overdue(&mut session, now + 3 * second), "a part of one has none");
+    session.receive(b"bb!\n", now + 2 * second, &mut notes).unwrap();
     assert!(!is_overdue(&mut session, now + 99 * second), "nothing is pending");
     session.advance(6, now);
     send(&mut session, Batch { first: 2, count: 1, since: now }, now + 99 * second);
