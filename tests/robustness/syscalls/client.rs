@@ -105,7 +105,7 @@ fn a_call_that_fails_in_a_client_is_the_right_exit_code_and_one_line() {
     }
 }
 
-/// The table has the time that tells most. At whichever it is, a client ends, with a line unless all is
+/// The table has the time that tells most. At any other, too, a client ends, with a line unless all is
 /// well.
 #[test]
 fn whenever_a_call_fails_a_client_ends_and_says_why_in_one_line() {
@@ -114,8 +114,8 @@ fn whenever_a_call_fails_a_client_ends_and_says_why_in_one_line() {
     }
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start(&format!("127.0.0.1:0 {}", unix_sockets(&folder)));
-    for (words, scheme, Fault(call, error, _), ..) in TABLE {
-        for when in TIMES {
+    for (words, scheme, Fault(call, error, told), ..) in TABLE {
+        for when in TIMES.into_iter().filter(|when| when != told) {
             let fault = Fault(call, error, when);
             let (finished, _) = ask(words, &server, scheme, fault);
             let row = format!("{words:?} {scheme} {fault:?}: {finished:?}");
