@@ -110,9 +110,7 @@ fn no_call_that_fails_once_ends_a_full_server_or_leaves_two_clients_without_the_
     let server = Server::start("127.0.0.1:0 --workers 1 --max-sessions 1");
     let mut open = server.session();
     fail_each_once(&server, REJECTING, &mut open, |_| {
-        let rejected =
-            |_: &u64| converse(server.endpoint("tcp"), b"Bob\n", &["Error: server is full\n"]);
-        (0..CLIENTS).filter(rejected).count() as u64
+        converse_all(&[server.endpoint("tcp")], b"Bob\n", &["Error: server is full\n"])
     });
 }
 
@@ -134,9 +132,8 @@ fn no_call_that_fails_once_ends_a_server_behind_a_proxy_or_more_than_one_session
     open.send(HEADER);
     open.expect(b"Welcome!\n");
     fail_each_once(&server, PROXIED, &mut open, |_| {
-        let served =
-            |_: &u64| converse(server.endpoint("tcp"), &[HEADER, b"Bob\nexit\n"].concat(), SESSION);
-        (0..CLIENTS).filter(served).count() as u64
+        let said = [HEADER, b"Bob\nexit\n"].concat();
+        converse_all(&[server.endpoint("tcp")], &said, SESSION)
     });
 }
 
@@ -189,10 +186,7 @@ impl Clients {
             "unixgram" => ask(&mut self.unixgram),
             "metrics" => (0..CLIENTS).map(|_| u64::from(scrape(&self.metrics))).sum(),
             _ => {
-                let endpoints = self.streams.iter().cycle().take(CLIENTS as usize);
-                endpoints
-                    .map(|endpoint| u64::from(converse(endpoint, b"Bob\nexit\n", SESSION)))
-                    .sum()
+                converse_all(&self.streams.each_ref().map(String::as_str), b"Bob\nexit\n", SESSION)
             }
         }
     }
@@ -200,6 +194,13 @@ impl Clients {
 
 /// What a client reads that says `Bob` and `exit`, by what is written together.
 const SESSION: &[&str] = &["Welcome!\n", "Hello, Bob!\n"];
+
+/// How many of [`CLIENTS`], which take turns at the `endpoints`, read all of `replies`.
+#[track_caller]
+fn converse_all(endpoints: &[&str], said: &[u8], replies: &[&str]) -> u64 {
+    let endpoints = endpoints.iter().cycle().take(CLIENTS as usize);
+    endpoints.map(|endpoint| u64::from(converse(endpoint, said, replies))).sum()
+}
 
 /// Whether a client that says this reads all of `replies`. One that does not has no torn reply.
 #[track_caller]
